@@ -403,6 +403,7 @@ def test_ctrl_c_in_an_epoch_that_went_wrong(monkeypatch, looks):
 def test_of_the_first_step_of_an_epoch_made_again_is_told_once(looks, rng, monkeypatch):
     """As in a fit that begins with a replay, since the one before left its long steps."""
     monkeypatch.setattr(recorded, "LONG", 0.0)
+    monkeypatch.setattr(recorded, "MIDDLING", 0.0)
     monkeypatch.setattr(recorded, "COPIED", 0.0)
     x, y = samples(rng)
     weight = np.ones(len(x))

@@ -458,6 +458,7 @@ def test_recording_waits_for_a_number_of_steps_of_a_size(epochs, recorded, repla
 def test_long_steps_are_recorded_early(copied, batches, replayed, monkeypatch):
     monkeypatch.setattr(replay, "RECORD_AFTER", 4)
     monkeypatch.setattr(replay, "LONG", 0)
+    monkeypatch.setattr(replay, "MIDDLING", 0)
     monkeypatch.setattr(replay, "COPIED", copied)
     x, y, _ = data(4 * batches)
     network(Dense(4), ReLU()).fit(x[4:], y[4:], batch_size=4, epochs=1, verbose=0)

@@ -36,6 +36,7 @@ __all__ = ["replayed"]  # a fixture
 def all_are_long(monkeypatch):
     monkeypatch.setattr(replay, "RECORD_AFTER", 8)
     monkeypatch.setattr(replay, "LONG", 0.0)
+    monkeypatch.setattr(replay, "MIDDLING", 0.0)
     monkeypatch.setattr(replay, "COPIED", 0.0)
 
 
@@ -310,6 +311,7 @@ def test_one_step_that_was_interrupted_is_not_long(replayed, monkeypatch):
     times = iter([0.0, 1.0, 1.0, 1.001, 2.0, 3.0, *[4.0] * 1000])  # seconds 1, 0.001, 1, 0 …
     monkeypatch.setattr(replay, "perf_counter", lambda: next(times))
     monkeypatch.setattr(replay, "LONG", 0.5)
+    monkeypatch.setattr(replay, "MIDDLING", 0.5)
     x, y, _ = data(40)
     x = x.astype("float32")
     model = bp.Sequential([Dense(3), Softmax()], seed=0)
@@ -317,6 +319,38 @@ def test_one_step_that_was_interrupted_is_not_long(replayed, monkeypatch):
     made = [(x[k : k + 4].copy(), y[k : k + 4].copy()) for k in range(0, 40, 4)]
     model.fit(made, epochs=3, verbose=0)
     assert replayed == []
+
+
+def test_middling_steps_are_recorded_after_eight(replayed, monkeypatch):
+    monkeypatch.setattr(replay, "LONG", np.inf)
+    x, y, _ = data(40)
+    model = network(Dense(5), ReLU())
+    made = [(x[k : k + 4].copy(), y[k : k + 4].copy()) for k in range(0, 40, 4)]
+    trained(model, made[:8], None, 1, batch_size=None, epochs=1)
+    assert replayed == []
+    trained(model, made[:9], None, 1, batch_size=None, epochs=1)
+    assert replayed == [True]
+    trained(model, made, None, 3, batch_size=None, epochs=1)  # with the step of the fit before
+    assert replayed == [True]
+
+
+def test_a_model_that_cannot_be_recorded_is_not_tried_in_each_fit(replayed):
+    class Halved(replay.Tape):
+        def end(self):
+            super().end()
+            self.failure = "told so"
+
+    x, y, _ = data(24)
+    model = network(Dense(5), ReLU())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(replay, "Tape", Halved)
+        trained(model, x, y, 3)
+    assert replayed == [False]
+    trained(model, x, y, 1)
+    assert replayed == [False]
+    model.layers[0].trainable = False  # with other settings it is tried again
+    trained(model, x, y, 1)
+    assert replayed == [False, True]
 
 
 def test_large_inputs_of_little_work_are_not_copied(replayed, monkeypatch):

@@ -13,12 +13,13 @@ class LastSteps:
     Args:
         conditions: What must be the same for the steps to be replayed.
         steps: The steps by the shapes of the batch.
+        works: Whether all that was tried could be recorded.
     """
 
     name = "_last_steps"
 
-    def __init__(self, conditions: list[Any], steps: dict[Any, Any]) -> None:
-        self.conditions, self.steps = conditions, steps
+    def __init__(self, conditions: list[Any], steps: dict[Any, Any], works: bool) -> None:
+        self.conditions, self.steps, self.works = conditions, steps, works
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
         return NoneType, ()

@@ -37,17 +37,18 @@ RECORD_AFTER = 8
 Recording takes as long as a replay saves in some 20 steps: a short fit is quicker without it.
 """
 
-LONG = 0.005
-"""Seconds of a step that is long: it is recorded earlier, as that takes less than it saves."""
+LONG, MIDDLING = 0.005, 0.00025
+"""Seconds of steps that are worth arrays of their own, so that any batch of the shapes is replayed.
+
+Recording a long one takes no more than a replay saves in a few steps, so that two will do; a single
+one may only have been interrupted.
+"""
 
 COPIED = 1e-8
 """Seconds for each byte of the inputs: copying them takes at most 1 % of a step that takes more."""
 
-LONG_IN_A_ROW = 2
-"""Long steps by the layers before one is recorded: a single one may only have been interrupted."""
-
 SHAPES = 4
-"""The most shapes of batches whose long steps are recorded: each keeps all that a step computes."""
+"""The most shapes recorded on arrays of their own: each keeps all that a step computes."""
 
 
 class RecordedStep:
@@ -158,7 +159,7 @@ class RecordedSteps(Step):
 
     It is for layers, losses and regularisers of this package, whose steps consist of calls on
     arrays alone. Short steps are replayed for batches that arrive in the same arrays as the one
-    before of that size, long ones for all of their shapes, also in the next ``fit``.
+    before of that size, longer ones for all of their shapes, also in the next ``fit``.
 
     Args:
         model: A built and compiled model.
@@ -176,7 +177,7 @@ class RecordedSteps(Step):
         self._long: dict[Any, RecordedStep] = {}  # by the shapes of the batch
         self._current: RecordedStep | None = None
         self._seen: dict[int, tuple[tuple[Any, ...], int]] = {}
-        self._slow: dict[Any, int] = {}  # long steps by the layers in a row, by the shapes
+        self._slow: dict[Any, int] = {}  # points for longer steps by the layers, by the shapes
         self._sample: tuple[int, ...] = ()  # the shape of the last inputs that went by the layers
         self._shared: SharedStep | None = None  # what update has to go on with
         self._settings: Any = None  # those of the recorded steps; None before the first one
@@ -185,7 +186,7 @@ class RecordedSteps(Step):
         last = vars(model).get(LastSteps.name) if self.keeps and from_here(model) else None
         if last is not None and self._can_replay():
             if last.conditions == self._conditions():
-                self._long = last.steps
+                self._long, self.replays = last.steps, last.works
             else:
                 self._forget()
 
@@ -256,7 +257,7 @@ class RecordedSteps(Step):
         copyable = all(alike(each, each) for each in batch)
         slow = (
             copyable
-            and self._slow.get(key, 0) >= LONG_IN_A_ROW
+            and self._slow.get(key, 0) >= RECORD_AFTER
             and (key in self._long or len(self._long) < SHAPES)
         )
         if not (slow or times >= RECORD_AFTER) or not self._can_replay():
@@ -264,10 +265,11 @@ class RecordedSteps(Step):
             found = super().gradients(X, y, weight)
             seconds = perf_counter() - start
             if type(X) is np.ndarray:
-                long = copyable and seconds > max(LONG, COPIED * X.nbytes)
+                worth = copyable and seconds > max(MIDDLING, COPIED * X.nbytes)
                 if copyable:
-                    self._slow[key] = self._slow.get(key, 0) + 1 if long else 0
-                if not long and seconds > LONG:
+                    points = (RECORD_AFTER + 1) // 2 if seconds > LONG else 1
+                    self._slow[key] = self._slow.get(key, 0) + points if worth else 0
+                if not worth and seconds > LONG:
                     times = RECORD_AFTER
                 self._seen[len(y)] = batch, times + 1
             return found
@@ -275,12 +277,12 @@ class RecordedSteps(Step):
             batch = aligned(X), aligned(y), None if weight is None else aligned(weight)
         step = self.record(batch)
         self.square = step.square()
-        if not step.works:
-            self.replays = False
-        elif slow:
-            self._long[key] = step
+        if not step.works or slow:
+            self.replays = step.works
+            if step.works:
+                self._long[key] = step
             if self.keeps:
-                last = LastSteps(self._conditions(), self._long)
+                last = LastSteps(self._conditions(), self._long, step.works)
                 vars(self.model)[LastSteps.name] = last
         else:
             self._recorded[id(X), id(y), id(weight)] = step  # keeps them: their ids stay theirs

@@ -17,12 +17,12 @@ from backprop.engine.magnitudes import Magnitudes
 from backprop.engine.schedule import shared_out
 from backprop.engine.shared_step import SharedStep
 from backprop.engine.taking_part import (
+    Known,
     exchange,
     generators,
     parts,
     replayable,
     results_of,
-    settings,
 )
 from backprop.engine.tape import Tape
 from backprop.engine.threads import several
@@ -180,7 +180,7 @@ class RecordedSteps(Step):
         self._slow: dict[Any, int] = {}  # points for longer steps by the layers, by the shapes
         self._sample: tuple[int, ...] = ()  # the shape of the last inputs that went by the layers
         self._shared: SharedStep | None = None  # what update has to go on with
-        self._settings: Any = None  # those of the recorded steps; None before the first one
+        self._settings: Known | None = None  # those of the recorded steps; None before the first
         self.replays = self._penalised = self._penalises = False
         self._errors = np.geterr()  # now, as formulas may change it while they compute
         last = vars(model).get(LastSteps.name) if self.keeps and from_here(model) else None
@@ -194,7 +194,7 @@ class RecordedSteps(Step):
         """Notices what others changed in the model since the last step."""
         super().refresh()
         self._current = None
-        if self._settings is not None and self._settings != settings(self.model):
+        if self._settings is not None and not self._settings.still():
             self._recorded.clear()
             self._seen.clear()
             self._forget()
@@ -302,7 +302,7 @@ class RecordedSteps(Step):
     def _can_replay(self) -> bool:
         """Whether the steps of the model as it is can be replayed."""
         if self._settings is None:
-            self._settings = settings(self.model)
+            self._settings = Known(self.model)
             self.replays = replayable(self.model)
             self.generators = generators(self.model)
             self._penalised = any(p.regularizer is not None for p in self.model.parameters)
@@ -311,7 +311,8 @@ class RecordedSteps(Step):
 
     def _conditions(self) -> list[Any]:
         """What must be as it was for the steps of the last ``fit`` to be those of this one."""
-        return [several(), self._fuse, self._errors, self.model.optimizer, self._settings]
+        known = self._settings.settings if self._settings else None
+        return [several(), self._fuse, self._errors, self.model.optimizer, known]
 
 
 def shapes(*arrays: Array | None) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from operator import is_
 from types import FunctionType, MethodType, NoneType
 from typing import Any
 
@@ -65,6 +66,77 @@ def settings(model: Model) -> list[Any]:
     trained = [p.trainable for p in model.parameters]
     others = numbers_of(model, METHODS), from_here(model.optimizer)
     return [*found, model.parameters, trained, *others]
+
+
+class Known:
+    """The settings of a model, and whether they are still the same.
+
+    Comparing them takes longer than many a step. As long as the parts have the same objects in the
+    same attributes, but for those in which a step leaves something, there is no need to.
+
+    Args:
+        model: A built and compiled model.
+
+    Attributes:
+        settings: Those that it had when this was made.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model, self.settings = model, settings(model)
+        self._look()
+
+    def still(self) -> bool:
+        """Whether the settings are as they were."""
+        if not self._untouched():
+            if settings(self._model) != self.settings:
+                return False
+            self._look()
+        return True
+
+    def _look(self) -> None:
+        self._parts = []
+        self._lists = [(self._model.layers, [*self._model.layers])]
+        for part in parts(self._model):
+            given, held = {*arguments_of(part), "_rng", "_trainable", "_held"}, vars(part)
+            names = [
+                name
+                for name, value in held.items()
+                if name in given or (name[0] != "_" and not isinstance(value, np.ndarray))
+            ]
+            self._parts.append((held, len(held), names, [held[name] for name in names]))
+            lists = (each for name in names for each in lists_in(held[name]))
+            self._lists += [(each, [*each]) for each in lists]
+        self._others = self._other_settings()
+
+    def _untouched(self) -> bool:
+        """Whether a look at the objects is enough to say that nothing has changed."""
+        return (
+            all(
+                len(held) == n and all(map(is_, map(held.get, names), values))
+                for held, n, names, values in self._parts
+            )
+            and all(
+                len(now) == len(before) and all(map(is_, now, before))
+                for now, before in self._lists
+            )
+            and self._others == self._other_settings()
+        )
+
+    def _other_settings(self) -> list[Any]:
+        model, parameters = self._model, self._model.parameters
+        flags = [(p.trainable, p.regularizer) for p in parameters]
+        optimizer = model.optimizer
+        held = optimizer, len(vars(optimizer)), numbers_of(model, METHODS)
+        return [model.loss, parameters, flags, *held]
+
+
+def lists_in(value: Any) -> Iterator[list[Any]]:
+    """A list and those in it, which may be written into."""
+    if isinstance(value, list):
+        yield value
+    if isinstance(value, tuple | list):
+        for each in value:
+            yield from lists_in(each)
 
 
 def generators(model: Model) -> list[np.random.Generator]:

@@ -258,14 +258,17 @@ class CallbackList:
         return [each for each in self.callbacks if any(overrides(each, name) for name in names)]
 
     def listeners(self, hook: str) -> list[Any]:
-        """The bound methods of those callbacks that override that hook, or its other name."""
-        return [getattr(callback, hook) for callback in self.overriding(hook)]
+        """The bound methods of those callbacks that override that hook, or its other name.
+
+        They are those that do when they are first asked for.
+        """
+        if hook not in self._called:
+            self._called[hook] = [getattr(callback, hook) for callback in self.overriding(hook)]
+        return self._called[hook]
 
     def call(self, hook: str, *arguments: Any) -> None:
-        """Calls that hook of every callback that has it when it is called for the first time."""
-        if hook not in self._called:
-            self._called[hook] = self.listeners(hook)
-        for listener in self._called[hook]:
+        """Calls that hook of every callback that has it."""
+        for listener in self.listeners(hook):
             listener(*arguments)
 
     @contextmanager

@@ -181,7 +181,7 @@ class Settings:
     def __copy__(self) -> Self:
         """As ``copy.copy`` makes it, but with memory of its own to compute in."""
         twin = object.__new__(type(self))
-        twin.__setstate__(self.__getstate__())
+        vars(twin).update(self.__getstate__())
         if isinstance(vars(twin).get("buffers"), Buffers):
             vars(twin)["buffers"] = Buffers()
         return twin

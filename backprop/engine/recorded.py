@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from backprop.core.buffers import aligned
+from backprop.core.buffers import Buffers, aligned
 from backprop.core.types import Array
 from backprop.core.walk import from_here
 from backprop.engine.last_steps import LastSteps
@@ -34,8 +34,12 @@ from backprop.training.step import Step
 RECORD_AFTER = 8
 """Steps on the same arrays that go by the layers before one is recorded.
 
-Recording takes as long as a replay saves in some 20 steps: a short fit is quicker without it.
+Recording takes as long as replays save in some 15 steps: it is left out where a fit is to have less
+than three times this number of steps.
 """
+
+MANY_EPOCHS = 32
+"""Planned epochs from which on a step is recorded when it comes again: it comes in each of them."""
 
 LONG = 0.005
 """Seconds of a step that is long: it is recorded earlier, as that takes less than it saves."""
@@ -124,7 +128,7 @@ class RecordedStep:
         places = [
             (byte_bounds(array), part.place)
             for part in parts(model)
-            if getattr(part, "place", None)
+            if isinstance(part, Buffers) and part.place
             for array in part.arrays()
         ]
         batch = [array for array in (self.X, self.y, self.weight) if array is not None]
@@ -197,7 +201,7 @@ class RecordedSteps(Step):
             self._recorded.clear()
             self._seen.clear()
             self._forget()
-            self._settings, self.replays = None, False
+            self._settings, self.replays, self.epochs = None, False, 0  # it may be changed again
 
     def gradients(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         """The first half of a step, by recorded calls if there are some for such a batch."""
@@ -267,9 +271,9 @@ class RecordedSteps(Step):
                 long = copyable and seconds > max(LONG, COPIED * X.nbytes)
                 if copyable:
                     self._slow[key] = self._slow.get(key, 0) + 1 if long else 0
-                if not long and seconds > LONG:
+                if not long and (seconds > LONG or self.epochs >= MANY_EPOCHS):
                     times = RECORD_AFTER
-                self._seen[len(y)] = batch, times + 1
+                self._seen[len(y)] = batch, times + (not 0 < self.planned < 3 * RECORD_AFTER)
             return found
         if slow and not all(each is None or self.owns(each) for each in batch):
             batch = aligned(X), aligned(y), None if weight is None else aligned(weight)

@@ -3,6 +3,7 @@
 import copy
 import gc
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -445,10 +446,16 @@ def test_a_regulariser_of_ones_own_is_called_at_every_step():
     assert Counted.calls == 1 + 18  # the first when the layer is built
 
 
-@pytest.mark.parametrize(("epochs", "recorded"), [(1, 0), (2, 0), (3, 1), (4, 1), (5, 2)])
-def test_recording_waits_for_a_number_of_steps_of_a_size(epochs, recorded, replayed, monkeypatch):
+@pytest.mark.parametrize(
+    ("seconds", "epochs", "recorded"),
+    [(0, 1, 0), (0, 2, 0), (0, 3, 1), (0, 4, 1), (0, 5, 2), (1, 1, 0), (1, 2, 1)],
+)
+def test_recording_waits_for_a_number_of_steps_of_a_size(
+    seconds, epochs, recorded, replayed, monkeypatch
+):
     monkeypatch.setattr(replay, "RECORD_AFTER", 4)
-    monkeypatch.setattr(replay, "LONG", np.inf)
+    monkeypatch.setattr(replay, "LONG", 5)
+    monkeypatch.setattr(replay, "perf_counter", count(step=seconds).__next__)
     x, y, _ = data(14)  # an epoch: three batches of 4 and one of 2
     network(Dense(4), ReLU()).fit(x, y, batch_size=4, epochs=epochs, verbose=0)
     assert len(replayed) == recorded
@@ -476,11 +483,11 @@ def test_where_many_epochs_are_planned_a_step_is_recorded_when_it_comes_again(
     x, y, _ = data(14)  # an epoch: three batches of 4 and one of 2
     found = []
 
-    def count(epoch, logs):
+    def look(epoch, logs):
         found.append(len(replayed))
         model.stop_training = epoch == 2
 
-    told = LambdaCallback(on_epoch_end=count)
+    told = LambdaCallback(on_epoch_end=look)
     model.fit(x, y, batch_size=4, epochs=planned, verbose=0, callbacks=[told])
     assert found == recorded
 

@@ -34,8 +34,7 @@ from backprop.training.step import Step
 RECORD_AFTER = 8
 """Steps on the same arrays that go by the layers before one is recorded.
 
-Recording takes as long as replays save in some 15 steps: it is left out where a fit is to have less
-than three times this number of steps.
+Recording takes as long as replays save in 15 steps: a fit of few short ones is quicker without it.
 """
 
 MANY_EPOCHS = 32
@@ -273,7 +272,8 @@ class RecordedSteps(Step):
                     self._slow[key] = self._slow.get(key, 0) + 1 if long else 0
                 if not long and (seconds > LONG or self.epochs >= MANY_EPOCHS):
                     times = RECORD_AFTER
-                self._seen[len(y)] = batch, times + (not 0 < self.planned < 3 * RECORD_AFTER)
+                few = 0 < self.planned < 3 * RECORD_AFTER and seconds < LONG / 10
+                self._seen[len(y)] = batch, times + (not few)
             return found
         if slow and not all(each is None or self.owns(each) for each in batch):
             batch = aligned(X), aligned(y), None if weight is None else aligned(weight)

@@ -3,6 +3,7 @@
 import copy
 import gc
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -445,10 +446,16 @@ def test_a_regulariser_of_ones_own_is_called_at_every_step():
     assert Counted.calls == 1 + 18  # the first when the layer is built
 
 
-@pytest.mark.parametrize(("epochs", "recorded"), [(1, 0), (2, 1), (4, 1), (5, 2)])
-def test_recording_waits_for_a_number_of_steps_of_a_size(epochs, recorded, replayed, monkeypatch):
+@pytest.mark.parametrize(
+    ("seconds", "epochs", "recorded"),
+    [(0, 1, 0), (0, 2, 0), (0, 3, 1), (0, 4, 1), (0, 5, 2), (1, 1, 0), (1, 2, 1)],
+)
+def test_recording_waits_for_a_number_of_steps_of_a_size(
+    seconds, epochs, recorded, replayed, monkeypatch
+):
     monkeypatch.setattr(replay, "RECORD_AFTER", 4)
-    monkeypatch.setattr(replay, "LONG", np.inf)
+    monkeypatch.setattr(replay, "LONG", 5)
+    monkeypatch.setattr(replay, "perf_counter", count(step=seconds).__next__)
     x, y, _ = data(14)  # an epoch: three batches of 4 and one of 2
     network(Dense(4), ReLU()).fit(x, y, batch_size=4, epochs=epochs, verbose=0)
     assert len(replayed) == recorded
@@ -467,7 +474,27 @@ def test_long_steps_are_recorded_early(copied, batches, replayed, monkeypatch):
     assert replayed == [True]
 
 
-def test_after_a_change_steps_are_counted_anew(replayed, monkeypatch):
+@pytest.mark.parametrize(("planned", "recorded"), [(31, [0, 1, 1]), (32, [1, 2, 2])])
+def test_where_many_epochs_are_planned_a_step_is_recorded_when_it_comes_again(
+    planned, recorded, replayed, monkeypatch
+):
+    monkeypatch.setattr(replay, "RECORD_AFTER", 4)
+    monkeypatch.setattr(replay, "LONG", np.inf)
+    model = network(Dense(4), ReLU())
+    x, y, _ = data(14)  # an epoch: three batches of 4 and one of 2
+    found = []
+
+    def look(epoch, logs):
+        found.append(len(replayed))
+        model.stop_training = epoch == 2
+
+    told = LambdaCallback(on_epoch_end=look)
+    model.fit(x, y, batch_size=4, epochs=planned, verbose=0, callbacks=[told])
+    assert found == recorded
+
+
+@pytest.mark.parametrize(("planned", "expected"), [(5, [0, 1, 1, 2, 2]), (32, [1, 1, 2, 2, 3])])
+def test_after_a_change_steps_are_counted_anew(planned, expected, replayed, monkeypatch):
     monkeypatch.setattr(replay, "RECORD_AFTER", 4)
     monkeypatch.setattr(replay, "LONG", np.inf)
     model = network(Dense(4), ReLU())
@@ -477,11 +504,12 @@ def test_after_a_change_steps_are_counted_anew(replayed, monkeypatch):
     def change(epoch, logs):
         recorded.append(len(replayed))
         model.layers[0].trainable = not model.layers[0].trainable
+        model.stop_training = epoch == 4
 
     wary = LambdaCallback(on_epoch_end=change)
-    model.fit(x, y, batch_size=4, epochs=5, verbose=0, callbacks=[wary])
-    # steps 5 and, as the change after epoch 2 undoes that, 11
-    assert recorded == [0, 1, 1, 2, 2]
+    model.fit(x, y, batch_size=4, epochs=planned, verbose=0, callbacks=[wary])
+    # steps 5 and, as the change after epoch 2 undoes that, 11; or 2, 8 and 14: early once alone
+    assert recorded == expected
 
 
 def test_a_backward_pass_after_the_last_step(by_layers):

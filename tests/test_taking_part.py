@@ -27,7 +27,9 @@ def see(model):
         held = vars(part)
         for name in [*held, "forward", "new"]:
             there, before = name in held, held.get(name)
-            if name in INSIDE or (isinstance(before, np.ndarray) and name[0] != "_"):
+            if name in INSIDE or (name[0] == "_" and name not in ("_rng", "_trainable", "_held")):
+                continue
+            if isinstance(before, np.ndarray):
                 continue  # what a step leaves, and the next one writes
             for value in changes(before):
                 held[name] = value

@@ -4,7 +4,7 @@ import functools
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import CO_VARARGS, CO_VARKEYWORDS, Parameter
 from typing import Any, TypeGuard, TypeVar
 
@@ -176,18 +176,21 @@ def parameters_of(kind: type) -> tuple[Parameter, ...]:
     return tuple(inspect.signature(kind).parameters.values())
 
 
-def constructors(kind: type) -> Iterator[tuple[type, list[Parameter]]]:
+@functools.cache
+def constructors(kind: Any) -> list[tuple[type, list[Parameter]]]:
     """A class and those that it hands ``**others`` on to, with the arguments that have names."""
+    found = []
     for each in kind.__mro__:
         given = parameters_of(each)
-        yield each, [p for p in given if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        found.append((each, [p for p in given if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]))
         if not any(p.kind is p.VAR_KEYWORD for p in given):
             break
+    return found
 
 
 def own_arguments(kind: type) -> list[Parameter]:
     """The arguments of a class's constructor that have names, none of those it hands on."""
-    return next(constructors(kind))[1]
+    return constructors(kind)[0][1]
 
 
 def show_call(made: object) -> str:
@@ -206,12 +209,13 @@ def arguments_of(made: object) -> list[str]:
     belong to them that have another value than they have by default.
     """
     names: list[str] = []
-    for kind, given in constructors(type(made)):
+    own: Any = type(made)
+    for kind, given in constructors(own):
         names += [
             p.name
             for p in given
             if p.name not in names
-            and (kind is type(made) or getattr(made, p.name, p.default) != p.default)
+            and (kind is own or getattr(made, p.name, p.default) != p.default)
         ]
     return names
 

@@ -74,6 +74,7 @@ class Batches:
             for array, kind in zip(self._arrays, dtypes, strict=True)
         ]
         self._shorter: dict[int, list[Array | None]] = {}
+        self._made: dict[tuple[int, bool], list[Callable[[Array], Array]]] = {}
         self._rng = rng
         self._order: Array | None = None
         self.repeats = False
@@ -150,7 +151,7 @@ class Batches:
             self._order = rng.permutation(self._n)[: self.steps * size]
         order, self.repeats = self._order, False
         rest = len(order) % size
-        draws = self._draws(self._buffers)
+        draws = self._draws(size)
         for start in range(0, len(order) - rest, size):
             index = order[start : start + size]
             if len(draws) == 2:
@@ -159,14 +160,18 @@ class Batches:
             else:
                 yield as_batch([draw(index) for draw in draws], *self._places)
         if rest:
-            draws = self._draws(self._first_rows(rest))
+            draws = self._draws(rest)
             yield as_batch([draw(order[-rest:]) for draw in draws], *self._places)
 
-    def _draws(self, buffers: list[Array | None]) -> list[Callable[[Array], Array]]:
-        draws = list(map(drawing, self._arrays, buffers))
-        if self.unread:
-            draws[0] = checking(self._arrays[0], buffers[0], self._holds, self._first_row)
-        return draws
+    def _draws(self, n: int) -> list[Callable[[Array], Array]]:
+        """What draws a batch of that size: the same functions at every call."""
+        key = n, self.unread
+        if key not in self._made:
+            buffers = self._first_rows(n)
+            draws = self._made[key] = list(map(drawing, self._arrays, buffers))
+            if self.unread:
+                draws[0] = checking(self._arrays[0], buffers[0], self._holds, self._first_row)
+        return self._made[key]
 
     def _first_rows(self, n: int) -> list[Array | None]:
         """The buffers of a batch of that size: the same arrays at every call."""

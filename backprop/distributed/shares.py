@@ -77,13 +77,9 @@ class SharedBatches(Batches):
     def _shuffled(self, rng: np.random.Generator) -> Iterator[Batch]:
         self._before = rng.bit_generator.state
         order = rng.permutation(self._n)
-        draws: dict[int, Any] = {}
         for start, stop in self._cuts():
-            size = stop - start
-            if size not in draws:
-                draws[size] = self._draws(self._first_rows(size))
             index = order[start:stop]
-            yield as_batch([draw(index) for draw in draws[size]], *self._places)
+            yield as_batch([draw(index) for draw in self._draws(stop - start)], *self._places)
 
 
 class SharedStream(Stream):

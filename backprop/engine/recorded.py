@@ -9,21 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from backprop.core.buffers import aligned
+from backprop.core.buffers import Buffers, aligned
 from backprop.core.types import Array
 from backprop.core.walk import from_here
 from backprop.engine.last_steps import LastSteps
 from backprop.engine.magnitudes import Magnitudes
 from backprop.engine.schedule import shared_out
 from backprop.engine.shared_step import SharedStep
-from backprop.engine.taking_part import (
-    Known,
-    exchange,
-    generators,
-    parts,
-    replayable,
-    results_of,
-)
+from backprop.engine.taking_part import Known, exchange, generators, parts, replayable, results_of
 from backprop.engine.tape import Tape
 from backprop.engine.threads import several
 from backprop.engine.traced import plain
@@ -34,8 +27,11 @@ from backprop.training.step import Step
 RECORD_AFTER = 8
 """Steps on the same arrays that go by the layers before one is recorded.
 
-Recording takes as long as a replay saves in some 20 steps: a short fit is quicker without it.
+Recording takes as long as replays save in 15 steps: a fit of few short ones is quicker without it.
 """
+
+MANY_EPOCHS = 32
+"""Planned epochs from which on a step is recorded when it comes again: it comes in each of them."""
 
 LONG, MIDDLING = 0.005, 0.00025
 """Seconds of steps that are worth arrays of their own, so that any batch of the shapes is replayed.
@@ -125,7 +121,7 @@ class RecordedStep:
         places = [
             (byte_bounds(array), part.place)
             for part in parts(model)
-            if getattr(part, "place", None)
+            if isinstance(part, Buffers) and part.place
             for array in part.arrays()
         ]
         batch = [array for array in (self.X, self.y, self.weight) if array is not None]
@@ -198,7 +194,7 @@ class RecordedSteps(Step):
             self._recorded.clear()
             self._seen.clear()
             self._forget()
-            self._settings, self.replays = None, False
+            self._settings, self.replays, self.epochs = None, False, 0  # it may be changed again
 
     def gradients(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
         """The first half of a step, by recorded calls if there are some for such a batch."""
@@ -265,13 +261,15 @@ class RecordedSteps(Step):
             found = super().gradients(X, y, weight)
             seconds = perf_counter() - start
             if type(X) is np.ndarray:
+                soon = seconds > LONG or self.epochs >= MANY_EPOCHS
                 worth = copyable and seconds > max(MIDDLING, COPIED * X.nbytes)
                 if copyable:
-                    points = (RECORD_AFTER + 1) // 2 if seconds > LONG else 1
+                    points = (RECORD_AFTER + 1) // 2 if soon else 1
                     self._slow[key] = self._slow.get(key, 0) + points if worth else 0
-                if not worth and seconds > LONG:
+                if soon and not worth:
                     times = RECORD_AFTER
-                self._seen[len(y)] = batch, times + 1
+                few = 0 < self.planned < 3 * RECORD_AFTER and seconds < LONG / 10
+                self._seen[len(y)] = batch, times + (not few)
             return found
         if slow and not all(each is None or self.owns(each) for each in batch):
             batch = aligned(X), aligned(y), None if weight is None else aligned(weight)

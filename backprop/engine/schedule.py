@@ -221,11 +221,13 @@ def shared_out(
         n_threads: The most threads that there may be.
         places: Where memory lies that is used for some of the rows alone (see ``Cutter``).
     """
-    alone = sum(map(seconds, calls))
-    best, least = None, (1 - WORTH) * alone
     finest = max((n for _, (_, n) in places), default=1)
     sizes = {n for n in (n_threads, finest) if n > 1 and len(calls) * n <= MOST}
-    if alone < max(LEAST, BRIEF * len(calls)) or not sizes:
+    if not sizes:
+        return None
+    alone = sum(map(seconds, calls))
+    best, least = None, (1 - WORTH) * alone
+    if alone < max(LEAST, BRIEF * len(calls)):
         return None
     kinds = ((call.function, call.out.shape, call.out.dtype) for call in calls)
     form = (n_threads, len(batch[0]), len(places), *kinds)

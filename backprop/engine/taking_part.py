@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.buffers import Buffers
 from backprop.core.lookup import arguments_of
 from backprop.core.walk import SIMPLE, from_here, numbers_of
 from backprop.layers.block import Block, walk
@@ -18,6 +19,12 @@ from backprop.protocol import Model
 
 METHODS = (FunctionType, MethodType)  # a function may stand in the place of a method
 
+UNCHANGED = {bool, int, float, str, list, NoneType}
+"""The types of most attributes: they are neither arrays nor generators, nor hold any."""
+
+LEFT = (np.ndarray, tuple, NoneType)
+"""The types of what a step leaves in its parts."""
+
 
 def parts(model: Model) -> Iterator[Any]:
     """Everything that takes part in a step: layers and those in them, losses, regularisers."""
@@ -25,11 +32,12 @@ def parts(model: Model) -> Iterator[Any]:
     while pending:
         part = pending.pop()
         yield part
-        inner = [getattr(part, "loss", None), getattr(part, "buffers", None)]
-        if hasattr(part, "children"):
+        own = vars(part)  # a layer takes long to say that there is no such attribute
+        inner = [own.get("loss"), own.get("buffers")]
+        if isinstance(part, Block | Buffers):
             pending += part.children
         else:  # the parameters of a block are those of the layers in it
-            inner += [p.regularizer for p in getattr(part, "parameters", ())]
+            inner += [p.regularizer for p in own.get("parameters", ())]
         pending += [each for each in inner if each is not None]
 
 
@@ -170,8 +178,10 @@ def exchange(objects: list[Any], model: Model, change: Callable[[Any], Any]) -> 
         return value if isinstance(value, list) else change(value)
 
     for each in objects:
-        for name, value in vars(each).items():
-            vars(each)[name] = changed(value)
+        attributes = vars(each)
+        for name, value in attributes.items():
+            if type(value) not in UNCHANGED:
+                attributes[name] = changed(value)
     for parameter in model.parameters:
         parameter.exchange(change)
 
@@ -181,7 +191,10 @@ def results_of(part: Any) -> dict[str, Any]:
 
     Arguments of its constructor are left out: users may change them between two steps.
     """
-    given = set(arguments_of(part))
-    kept = {n: v for n, v in vars(part).items() if n not in given}
-    found = {n: v for n, v in kept.items() if isinstance(v, np.ndarray | tuple | NoneType)}
-    return found | {n: v for n, v in kept.items() if n[0] == "_" and isinstance(v, float)}
+    given = arguments_of(part)
+    return {
+        name: value
+        for name, value in vars(part).items()
+        if (isinstance(value, LEFT) or (name[0] == "_" and isinstance(value, float)))
+        and name not in given
+    }

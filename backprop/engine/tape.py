@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -118,13 +118,12 @@ class Tape:
 
     def trace(self, value: Any) -> Any:
         """A view of an array whose calls are noted; a generator is wrapped; else the value."""
-        if not self.runs:
-            return value
-        if type(value) is np.ndarray:
+        kind = type(value)
+        if kind is np.ndarray and self.runs:
             traced = value.view(Traced)
             traced.tape = self
             return traced
-        return TracedGenerator(value, self) if type(value) is np.random.Generator else value
+        return TracedGenerator(value, self) if kind is np.random.Generator and self.runs else value
 
     def fail(self, what: str) -> None:
         """Notes that something was done which cannot be done again from the tape."""
@@ -141,9 +140,9 @@ class Tape:
         operands, out = plain(inputs), plain(out)
         if isinstance(function, np.ufunc):
             operands = constants(function, operands, out)
-        errors: dict[str, Any] = {**np.geterr()}
+        errors: Any = np.geterr()
         if errors == self._errors:
-            errors.clear()
+            errors = {}
         else:
             errors = {k: v for k, v in errors.items() if v != self._errors[k]}
         self.calls.append(Call(function, operands, out, plain(options), errors))
@@ -181,6 +180,12 @@ def run_by_run(out: Array, A: Any) -> tuple[Array, Any]:
     return out.reshape(shape).view(run)[..., 0], A.reshape(shape).view(run)[..., 0]
 
 
+@cache
+def takes_only(ufunc: Any, char: str) -> bool:
+    """Whether a ufunc takes all operands in that dtype; ``np.ldexp`` takes an integer second."""
+    return any(kind.startswith(f"{char * ufunc.nin}->") for kind in ufunc.types)
+
+
 def constants(ufunc: Any, operands: tuple[Any, ...], out: Array) -> tuple[Any, ...]:
     """Python's numbers beside floating-point arrays as arrays of their dtype: NumPy is faster so.
 
@@ -193,8 +198,7 @@ def constants(ufunc: Any, operands: tuple[Any, ...], out: Array) -> tuple[Any, .
     if len(typed) == len(operands) or len(dtypes) != 1:
         return operands
     (dtype,) = dtypes
-    alike = f"{dtype.char * ufunc.nin}->"  # np.ldexp takes an integer second
-    if dtype.kind != "f" or not any(kind.startswith(alike) for kind in ufunc.types):
+    if dtype.kind != "f" or not takes_only(ufunc, dtype.char):
         return operands
     repeated = out.size <= SMALL and out.shape == typed[0].shape and ufunc is not np.power
     shape = out.shape if repeated else ()

@@ -316,4 +316,4 @@ def walk(layers: Iterable[Layer], way: str = "") -> Iterator[tuple[str, Layer]]:
     """
     for layer in layers:
         yield f"{way}{layer.name}", layer
-        yield from walk(getattr(layer, "children", ()), f"{way}{layer.name}.")
+        yield from walk(vars(layer).get("children", ()), f"{way}{layer.name}.")

@@ -261,7 +261,7 @@ class CheckedLayer(Settings):
         self._held = held
         for parameter in self.parameters:
             parameter.hold(not self.trainable)
-        for layer in getattr(self, "children", ()):
+        for layer in vars(self).get("children", ()):
             layer.hold(not self.trainable)
 
     def inside(self) -> list[Any]:

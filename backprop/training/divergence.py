@@ -38,8 +38,13 @@ def quiet() -> np.errstate:
     "Invalid value" never raises: OpenBLAS has products of matrices of 5 columns report it now and
     then although their numbers are right, as it computes with memory that it leaves out in the end.
     """
-    kinds: dict[str, Any] = {k: "ignore" for k, how in np.geterr().items() if how == "warn"}
-    return np.errstate(**kinds | {"invalid": "ignore"})
+    return np.errstate(**quieter(*np.geterr().items()))
+
+
+@functools.cache
+def quieter(*errors: tuple[str, str]) -> dict[str, Any]:
+    """What ``quiet`` makes of how floating-point errors are treated."""
+    return {kind: "ignore" for kind, how in errors if how == "warn"} | {"invalid": "ignore"}
 
 
 def quietly(function: Callable[P, R]) -> Callable[P, R]:

@@ -21,6 +21,8 @@ class Step:
             where there may be wrong numbers in g. What ``update`` makes of g is finite if this is
             below the limit; else the loop looks more closely (see ``training/divergence.py``).
         limit: The largest number, less where the learning rate is large, 0 with parts of one's own.
+        epochs: How many are planned; 0 where it is not known, or the model has changed since.
+        planned: How many steps are planned; 0 where it is not known.
         late: Whether nobody looks at the square, since it is certain that wrong numbers still show
             when the epoch is through (see ``training/late.py``).
         replays: Whether the model is known to be one whose steps need no Python of the layers.
@@ -35,6 +37,7 @@ class Step:
         self.largest: float | None = None
         self.owns: Callable[[Array], bool] = lambda array: False
         self.square: float = 0.0
+        self.epochs = self.planned = 0
         self.limit = float(np.finfo(model.dtype).max)
 
     def gradients(self, X: Array, y: Array, weight: Array | None) -> tuple[float, Array]:

@@ -54,6 +54,8 @@ class Surroundings:
     ) -> None:
         self.model, self.plan, self.step, self.together = model, plan, step, together
         step.owns = getattr(plan.batches, "owns", step.owns)
+        step.epochs = plan.epochs.stop - plan.epochs.start
+        step.planned = step.epochs * (plan.batches.steps or 0)
         self.on_divergence = on_divergence
         self.callbacks = plan.callbacks
         self.logs: dict[str, float] = {}

@@ -53,6 +53,7 @@ class Parameter(CheckedParameter):
         regularizer: Any = None,
         constraint: Any = None,
     ) -> None:
+        self._joined = False  # first, as the others ask for it
         self.name = name
         self._value = value
         self._gradient = np.zeros_like(value)
@@ -60,7 +61,6 @@ class Parameter(CheckedParameter):
         self.trainable = trainable
         self.decays = decays
         self.looked_up = False
-        self._joined = False
         self._regularizer, self._constraint = regularizer, constraint
 
     @property

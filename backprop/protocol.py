@@ -60,10 +60,6 @@ class Model(Protocol):
         """The metrics."""
 
     @property
-    def shuffling(self) -> np.random.Generator:
-        """The random generator that shuffles the samples."""
-
-    @property
     def generators(self) -> dict[str, np.random.Generator]:
         """The random generators, ``"shuffle"`` among them."""
 

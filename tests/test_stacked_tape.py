@@ -456,14 +456,18 @@ def test_constants_are_repeated_and_not_what_may_change():
     tape, array = Tape(), np.full(3, 2.0)
     a = np.arange(6.0).reshape(2, 3)[0]
     sums = [plain(tape.trace(a) * each) for each in (ones(3, a.dtype), tape.trace(array), 7)]
+    large = np.linspace(-1, 1, 300)
+    others = [plain(each(tape.trace(large), 0.5)) for each in (np.maximum, np.multiply)]
     stacked = StackedTape(tape.calls, 4, [])
     calls = stacked.bind({})
-    assert [call.args[1].shape for call in calls] == [(4, 3), (3,), (4, 3)]
+    assert [call.args[1].shape for call in calls] == [(4, 3), (3,), (4, 3), (4, 300), ()]
     array[...] = 5
     for call in calls:
         call()
     for found, factor in zip(sums, (1, 5, 7), strict=True):
         np.testing.assert_array_equal(stacked.block(found), np.stack([a * factor] * 4))
+    for found, expected in zip(others, (np.maximum(large, 0.5), 0.5 * large), strict=True):
+        np.testing.assert_array_equal(stacked.block(found), np.stack([expected] * 4))
 
 
 def test_an_owner_that_is_not_contiguous_cannot_be_stacked():

@@ -262,7 +262,7 @@ class BackupAndRestore(FixedFrequency):
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Takes note of the epoch, and of the state that its shuffling starts from."""
         self._epoch = epoch
-        self._shuffle = self.model.shuffling.bit_generator.state
+        self._shuffle = self.model.generators["shuffle"].bit_generator.state
 
     def _count(self, batch: int, logs: Logs | None = None) -> None:
         self._steps += 1

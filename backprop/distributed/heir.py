@@ -45,7 +45,7 @@ class Heir:
     def begin(self, epoch: int) -> None:
         """Takes note of what an epoch begins with, also of the writers on worker 0."""
         self._epoch = epoch
-        self._shuffle = self._loop.model.shuffling.bit_generator.state
+        self._shuffle = self._loop.model.generators["shuffle"].bit_generator.state
         if self._workers.elastic:
             self._states = self._loop.attempt(lambda: self._workers.of_first(self._mine()))
         self.ended = None
@@ -79,7 +79,7 @@ class Heir:
                 each.on_train_begin({})
             return
         names = {id(each): name for name, each in self._writers()}
-        shuffling = self._loop.model.shuffling.bit_generator
+        shuffling = self._loop.model.generators["shuffle"].bit_generator
         now, shuffling.state = shuffling.state, self._shuffle
         for each in writers:
             each.take_over(self._states.get(names.get(id(each), ""), {}))

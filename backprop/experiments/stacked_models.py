@@ -57,7 +57,7 @@ class StackedModels:
         self.models, self.rows, self.held_out = models, rows, held_out
         self.size, self.shuffle = min(batch_size, rows.shape[1]), shuffle
         self.evaluators = [Evaluator(model) for model in models]
-        self.generators = [model.shuffling for model in models]
+        self.generators = [model.generators["shuffle"] for model in models]
         self.theta = np.stack([model.parameters.values for model in models])
         self.made = made = Made(self.theta)
         made.g[...] = [model.parameters.gradients for model in models]

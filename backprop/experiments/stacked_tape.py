@@ -8,21 +8,24 @@ a tape only reads, and what has no block, is the same for all and stays as it is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from backprop.core.buffers import filled_array, new_array
-from backprop.core.types import Array
+from backprop.core.types import Array, Shape
 from backprop.engine.tape import Call
 
 OUTER = 128
 """Elements of a product of a column with a row from which on BLAS makes up for copying both."""
 
-REPEATED = 4096
-"""Elements up to which NumPy takes longer to repeat a constant than to read it for each network."""
+REPEATED = 8192
+"""Elements up to which NumPy takes longer to repeat a constant than to read it for each network.
+
+A number beside an array is repeated for the maximum alone, which is half as quick with it.
+"""
 
 Generators = Mapping[int, "Sequence[np.random.Generator]"]  # in quotes: numpy.random loads later
 """The K generators in the place of one, by its id."""
@@ -133,7 +136,8 @@ class StackedTape:
         core = 1 if ufunc is np.vecdot else 0  # axes that the function itself uses up
         operands = [self._aligned(value, call.out.ndim + core) for value in call.inputs]
         if out.size <= REPEATED:
-            operands = [self._repeated(operand, call.out) for operand in operands]
+            shapes = {call.out.shape, () if ufunc is np.maximum else call.out.shape}
+            operands = [self._repeated(operand, shapes, out) for operand in operands]
         options = {name: self._aligned(value, call.out.ndim) for name, value in options.items()}
         return [partial(ufunc, *operands, out=out, **options)]
 
@@ -156,12 +160,14 @@ class StackedTape:
             raise CannotStack("an array with more axes than the result")
         return stacked[(slice(None), *[np.newaxis] * (ndim - value.ndim))]
 
-    def _repeated(self, value: Any, out: Array) -> Any:
-        """A constant of the shape of one network's result, once for each; else the value."""
-        if np.shape(value) != out.shape or self._stacked(value) is not value:
+    def _repeated(self, value: Any, shapes: Container[Shape], out: Array) -> Any:
+        """A constant of one of these shapes for each element of all results; else the value."""
+        if not isinstance(value, np.ndarray) or value.shape not in shapes:
             return value
         constant = not value.flags.writeable or value.dtype.kind in "iu"
-        return np.stack([value] * self.k) if constant else value
+        if not constant or self._stacked(value) is not value:
+            return value
+        return np.ascontiguousarray(np.broadcast_to(value, out.shape))
 
     def _product(self, a: Array, b: Array, out: Array) -> list[Callable[[], Any]]:
         if a.ndim == 0 or b.ndim not in (1, 2):

@@ -315,11 +315,6 @@ class Network(Weights):
         return int(entropy)
 
     @property
-    def shuffling(self) -> np.random.Generator:
-        """The random generator that ``fit`` shuffles the samples with."""
-        return self._shuffle_rng
-
-    @property
     def generators(self) -> dict[str, np.random.Generator]:
         """Every random generator of the model, by the way that leads to it."""
         found = {"shuffle": self._shuffle_rng}

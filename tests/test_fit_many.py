@@ -21,7 +21,7 @@ from backprop.callbacks import BackupAndRestore, Callback, EarlyStopping, Lambda
 from backprop.callbacks.base import HOOKS
 from backprop.core.errors import NotCompiledError, ShapeError
 from backprop.distributed import Workers
-from backprop.experiments import many
+from backprop.experiments import many, stacked_scores
 from backprop.experiments.stacked_models import StackedModels
 from backprop.layers import BatchNormalization, Chain, Dense, Dropout, ReLU, Softmax, Tanh
 from backprop.optimizers import SGD, Adam, Nadam
@@ -262,6 +262,28 @@ def test_sums_of_losses_have_the_same_bits():
 
     x = np.random.default_rng(0).standard_normal((26, 1))
     compare(make, x, 3 * x + 1, batch_size=7, epochs=5, exact=True)
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 7])
+def test_losses_are_added_up_after_any_number_of_steps(at_once, monkeypatch, stacked):
+    monkeypatch.setattr(stacked_scores, "LOSSES_AT_ONCE", at_once)
+    x, y = data()
+    compare(small, x, y, batch_size=4)  # seven steps
+    assert stacked == [K]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("batch_size", [1, 7, 25])  # and last ones of 1 and 5
+@pytest.mark.parametrize(("units", "bias"), [(20, True), (1, True), (4, False)])
+def test_one_feature(units, bias, batch_size, dtype, stacked):
+    def make(k):
+        model = bp.Sequential([Dense(units, bias), Tanh(), Dense(1)], seed=k, dtype=dtype)
+        model.compile(SGD(0.1), "mse")
+        return model
+
+    x = np.random.default_rng(0).standard_normal((26, 1))
+    compare(make, x, np.sin(x), batch_size=batch_size, epochs=5)
+    assert stacked == [K]
 
 
 @pytest.mark.parametrize("n", [20, 60])  # bootstrap samples may be more than there are

@@ -5,10 +5,17 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 from rows import each
 
-from backprop.core.functional import at_columns
+from backprop.core.functional import at_columns, ones
 from backprop.engine.tape import Tape
 from backprop.engine.traced import plain
-from backprop.experiments.stacked_tape import CannotStack, StackedTape, axis_after, owner
+from backprop.experiments.stacked_tape import (
+    OUTER,
+    CannotStack,
+    StackedTape,
+    axis_after,
+    owner,
+    with_biases,
+)
 
 ROWS = 4
 
@@ -378,6 +385,89 @@ def test_what_has_no_form_for_many(name):
         stacked.block(array)
     with pytest.raises(CannotStack):
         stacked.bind({})
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(4, 1, 4), (8, 1, 2), (32, 1, 20), (64, 1, 33)])
+def test_a_product_adds_the_bias_with_the_same_bits(shape, dtype):
+    n, n_in, n_out = shape
+    rng = np.random.default_rng(0)
+    X1 = np.ones((n, n_in + 1), dtype)
+    theta = rng.standard_normal(2 + (n_in + 1) * n_out).astype(dtype)
+    W, b = theta[2:-n_out].reshape(n_in, n_out), theta[-n_out:]
+    X, Z, tape = X1[:, :-1], np.empty((n, n_out), dtype), Tape()
+    X[...] = rng.standard_normal(X.shape)
+    traced = np.dot(tape.trace(X), tape.trace(W), out=tape.trace(Z))
+    traced += tape.trace(b)
+    (call,) = with_biases(tape.calls, X1)
+    rows = np.stack([theta, 3 * theta, 5 * theta])
+    stacked = StackedTape([call], 3, [(theta, rows)])
+    block = stacked.block(X)
+    block[1:] = rng.standard_normal(block[1:].shape)
+    for each_call in stacked.bind({}):
+        each_call()
+    for k in range(3):
+        expected = np.dot(np.ascontiguousarray(block[k]), stacked.block(W)[k])
+        expected += stacked.block(b)[k]
+        np.testing.assert_array_equal(stacked.block(Z)[k], expected)
+
+
+def biased(X1, theta, *, columns=slice(0, 3), start=15, other=False, rows=4):
+    W, b, X = theta[:15].reshape(3, 5), theta[start : start + 5], X1[:rows, columns]
+    Z = np.dot(X, W)
+    return np.multiply(Z, 2) + b if other else np.add(Z, b, out=Z)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"start": 16}, {"start": 0}, {"columns": slice(1, 4)}, {"other": True}, {"rows": 1}],
+    ids=str,
+)
+def test_a_bias_elsewhere_or_other_columns_are_no_one_product(change):
+    X1, theta, tape = np.ones((4, 4)), np.arange(21.0), Tape()
+    biased(tape.trace(X1), tape.trace(theta))
+    assert len(with_biases(tape.calls, X1)) == len(tape.calls) - 1
+    tape = Tape()
+    biased(tape.trace(X1), tape.trace(theta), **change)
+    assert with_biases(tape.calls, X1) == tape.calls
+
+
+@pytest.mark.parametrize("n", [3, OUTER])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_columns_times_rows(n, dtype):
+    def formula(column, row, out, **rest):
+        return np.dot(column, row, out=out)
+
+    rng, tape = np.random.default_rng(0), Tape()
+    a, b = (rng.standard_normal(s).astype(dtype) for s in ((n, 1), (1, 5)))
+    found = plain(np.dot(tape.trace(a), tape.trace(b), out=tape.trace(np.empty((n, 5), dtype))))
+    stacked = StackedTape(tape.calls, 2, [])
+    A, B = stacked.block(a), stacked.block(b)
+    calls = stacked.bind({})
+    assert len(calls) == (1 if n < OUTER else 3)
+    for numbers in (1.0, -2.0, np.inf):
+        A[1], B[0, 0, 0] = 3, numbers
+        for call in calls:
+            call()
+        np.testing.assert_array_equal(stacked.block(found), A * B)
+
+
+def test_constants_are_repeated_and_not_what_may_change():
+    tape, array = Tape(), np.full(3, 2.0)
+    a = np.arange(6.0).reshape(2, 3)[0]
+    sums = [plain(tape.trace(a) * each) for each in (ones(3, a.dtype), tape.trace(array), 7)]
+    large = np.linspace(-1, 1, 300)
+    others = [plain(each(tape.trace(large), 0.5)) for each in (np.maximum, np.multiply)]
+    stacked = StackedTape(tape.calls, 4, [])
+    calls = stacked.bind({})
+    assert [call.args[1].shape for call in calls] == [(4, 3), (3,), (4, 3), (4, 300), ()]
+    array[...] = 5
+    for call in calls:
+        call()
+    for found, factor in zip(sums, (1, 5, 7), strict=True):
+        np.testing.assert_array_equal(stacked.block(found), np.stack([a * factor] * 4))
+    for found, expected in zip(others, (np.maximum(large, 0.5), 0.5 * large), strict=True):
+        np.testing.assert_array_equal(stacked.block(found), np.stack([expected] * 4))
 
 
 def test_an_owner_that_is_not_contiguous_cannot_be_stacked():

@@ -53,7 +53,7 @@ class Parameter(CheckedParameter):
         regularizer: Any = None,
         constraint: Any = None,
     ) -> None:
-        self._joined = False
+        self._joined = False  # first, as the others ask for it
         self.name = name
         self._value = value
         self._gradient = np.zeros_like(value)

@@ -202,4 +202,11 @@ def constants(ufunc: Any, operands: tuple[Any, ...], out: Array) -> tuple[Any, .
         return operands
     repeated = out.size <= SMALL and out.shape == typed[0].shape and ufunc is not np.power
     shape = out.shape if repeated else ()
-    return tuple(np.full(shape, v, dtype) if type(v) in (int, float) else v for v in operands)
+    return tuple(constant(shape, v, dtype) if type(v) in (int, float) else v for v in operands)
+
+
+def constant(shape: tuple[int, ...], value: float, dtype: np.dtype[Any]) -> Array:
+    """``np.full``, not to be written to."""
+    array = np.full(shape, value, dtype)
+    array.setflags(write=False)
+    return array

@@ -45,12 +45,10 @@ def make_networks(mlp: Any, units: Sequence[int], dtype: Any, n: int, random: An
         n: Samples in a step.
         random: The ``RandomState`` from which the seeds of dropout are drawn, if any are needed.
     """
-    several = mlp.n_members > 1
-    seeded = mlp.dropout or several
+    seeded = mlp.dropout or mlp.n_members > 1
     seeds = [random.randint(1 << 31) if seeded else 0 for _ in range(mlp.n_members)]
     wide = 3 * n * sum(a * b for a, b in pairwise(units)) > WIDE
-    regularised = several or wide  # see PenalisedSteps
-    return [make_network(mlp, units, dtype, seed, regularised) for seed in seeds]
+    return [make_network(mlp, units, dtype, seed, wide) for seed in seeds]  # see PenalisedSteps
 
 
 def made_anew(mlp: Any, models: Sequence[Any], n: int, random: Any) -> list[Any]:

@@ -34,7 +34,6 @@ from backprop.experiments.checked import (
     of_all,
 )
 from backprop.experiments.stacked_models import AfterEpoch, StackedModels
-from backprop.experiments.stacked_step import Prepare
 from backprop.experiments.stacked_tape import CannotStack
 from backprop.experiments.tasks import check_executor, run_tasks, width
 from backprop.protocol import Model
@@ -229,12 +228,13 @@ def fit_together(
     class_weight: Any = None,
     on_divergence: str = "warn",
     after_epoch: AfterEpoch | None = None,
-    prepare: Prepare | None = None,
+    alpha: float = 0.0,
     **known: Any,
 ) -> list[History] | None:
     """Trains models of one form in step; None if that is impossible or would not be quicker.
 
-    ``warn_of`` is what the models' own fits would warn of.
+    ``warn_of`` is what the models' own fits would warn of, ``alpha`` α of a penalty ½ α Σ w² / N,
+    over the weights that decay and the N samples of a batch.
 
     Raises:
         DivergenceError: A model has diverged: with ``on_divergence="raise"`` at once, and with
@@ -260,7 +260,7 @@ def fit_together(
             if observing(model):
                 observe(model, Batches(Data(X[mine], targets[mine]), size, model.dtype))
         together = StackedModels(
-            models, data, chosen, held_out, size, shuffle, on_divergence, prepare
+            models, data, chosen, held_out, size, shuffle, on_divergence, alpha
         )
     except (CannotStack, TypeError, ValueError):  # what a fit alone refuses, too, it says itself
         return None

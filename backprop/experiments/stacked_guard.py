@@ -22,7 +22,7 @@ class StackedGuard:
     Args:
         models: The models.
         theta: θ of each model in a row.
-        g: Likewise ∂E/∂θ.
+        made: What a step makes.
         optimizer: Their optimizers as one.
         on_divergence: ``"warn"``, ``"raise"``, or ``"go on"``, which leaves the message alone.
 
@@ -32,12 +32,11 @@ class StackedGuard:
     """
 
     def __init__(
-        self, models: Sequence[Model], theta: Array, g: Array, optimizer: Any, on_divergence: str
+        self, models: Sequence[Model], theta: Array, made: Any, optimizer: Any, on_divergence: str
     ) -> None:
-        self.models, self.theta, self.g, self.optimizer = models, theta, g, optimizer
+        self.models, self.theta, self.made, self.optimizer = models, theta, made, optimizer
         self.on_divergence = on_divergence
         self.active = list(range(len(models)))
-        self._flat = g.reshape(-1)
         self._limit = min(m.optimizer.largest_square(m.parameters) for m in models)
         self._stopped: dict[int, tuple[Array, Array, dict[str, Array], int, dict[str, Any]]] = {}
         self.message = ""
@@ -54,23 +53,22 @@ class StackedGuard:
         for kept, stretch in zip(self._kept, self._stretches, strict=True):
             np.copyto(kept, self.theta[:, stretch])
 
-    def update(self, step: Any, penalties: Any, epoch: int, number: int) -> None:
+    def update(self, step: Any, epoch: int, number: int) -> None:
         """The optimizers' step; undone for the models that it would spoil.
 
         Args:
             step: The ``StackedStep`` that has been made.
-            penalties: Ω(θ) of each model.
             epoch: The epoch, counted from 0.
             number: The step in it, counted from 0.
 
         Raises:
             DivergenceError: There are some, and that was asked for.
         """
-        vectors, limit = (self._flat, step.total, penalties), self._limit
-        if all(np.vdot(vector, vector) < limit for vector in vectors):  # which warns of nothing
+        made = self.made
+        if np.vdot(made.all, made.all) < self._limit:  # which warns of nothing
             self.optimizer.step()
             return
-        wrong = ~(np.isfinite(self.g).all(axis=1) & np.isfinite(step.total + penalties))
+        wrong = ~(np.isfinite(made.g).all(axis=1) & np.isfinite(made.sums).all(axis=0))
         arrays = [self.theta, *self.optimizer.state.values()]
         before, steps = [array.copy() for array in arrays], self.optimizer.t
         self.optimizer.step()
@@ -95,7 +93,7 @@ class StackedGuard:
         model.optimizer.iterations = steps
         weight = None if step.weight is None else step.weight[k].copy()
         batch = step.X[k].copy(), step.y[k].copy(), weight
-        loss = float(step.total[k]) / step.size
+        loss = float(self.made.sums[0, k]) / step.size
         self.message = explain(model, loss, batch, f"of models[{k}] {when}")
         if self.on_divergence == "warn":
             console.warn(self.message)
@@ -106,7 +104,7 @@ class StackedGuard:
         """Keeps what a model has when its training ends; the others go on."""
         state = {name: row.copy() for name, row in state.items()}
         states = {name: rng.bit_generator.state for name, rng in self.models[k].generators.items()}
-        self._stopped[k] = theta.copy(), self.g[k].copy(), state, steps, states
+        self._stopped[k] = theta.copy(), self.made.g[k].copy(), state, steps, states
         self.active.remove(k)
 
     def let_go(self) -> None:

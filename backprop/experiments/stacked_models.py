@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ from backprop.data.sources import Source
 from backprop.experiments.stacked_guard import StackedGuard
 from backprop.experiments.stacked_optimizers import StackedOptimizers
 from backprop.experiments.stacked_scores import StackedScores
-from backprop.experiments.stacked_step import Prepare, StackedStep
+from backprop.experiments.stacked_step import Made, StackedStep, Table
 from backprop.protocol import Model
 from backprop.training.divergence import quiet
 from backprop.training.evaluation import HELD_OUT, Evaluator, collect
@@ -36,7 +37,7 @@ class StackedModels:
         batch_size: Samples in a step of each model.
         shuffle: Whether each shuffles its samples.
         on_divergence: What happens to a model that diverges (see ``Sequential.fit``).
-        prepare: Sets what depends on the size of the batches before the step for them is made.
+        alpha: α of a penalty ½ α Σ w² / N, over the weights that decay and the samples of a batch.
 
     Raises:
         CannotStack: Their step has no form for many at once.
@@ -51,21 +52,22 @@ class StackedModels:
         batch_size: int,
         shuffle: bool,
         on_divergence: str,
-        prepare: Prepare | None = None,
+        alpha: float = 0.0,
     ) -> None:
-        self.models, self.data, self.rows, self.held_out = models, data, rows, held_out
+        self.models, self.rows, self.held_out = models, rows, held_out
         self.size, self.shuffle = min(batch_size, rows.shape[1]), shuffle
         self.evaluators = [Evaluator(model) for model in models]
         self.generators = [model.generators["shuffle"] for model in models]
         self.theta = np.stack([model.parameters.values for model in models])
-        self.g = np.stack([model.parameters.gradients for model in models])
-        self.unpenalised, self._begun = np.zeros(len(models)), False
-        self.steps = {}
-        for size in {self.size, rows.shape[1] % self.size} - {0}:
-            example = rows[0, :size]
-            self.steps[size] = StackedStep(models, data, example, self.theta, self.g, prepare)
-        self.optimizer = StackedOptimizers(models, self.theta, self.g)
-        self.guard = StackedGuard(models, self.theta, self.g, self.optimizer, on_divergence)
+        self.made = made = Made(self.theta)
+        made.g[...] = [model.parameters.gradients for model in models]
+        self.scores, self._begun, self._y = StackedScores(models), False, data.y
+        model, table, self.steps = copy.deepcopy(models[0]), Table(models[0], data), {}
+        for size in sorted({self.size, rows.shape[1] % self.size} - {0}):  # none gets a part of
+            example = rows[0, :size]  # the buffers of a larger one
+            self.steps[size] = StackedStep(models, model, table, example, self.theta, made, alpha)
+        self.optimizer = StackedOptimizers(models, self.theta, made.g)
+        self.guard = StackedGuard(models, self.theta, made, self.optimizer, on_divergence)
 
     def fit(
         self, epochs: range, callbacks: CallbackList, after_epoch: AfterEpoch | None = None
@@ -111,37 +113,27 @@ class StackedModels:
         order = self.rows
         self.optimizer.find_rates()
         if self.shuffle:
-            order = np.empty_like(order)
-            for rng, row, out in zip(self.generators, self.rows, order, strict=True):
-                row.take(rng.permutation(len(row)), 0, out, "clip")
-        scores, guard = StackedScores(self.models), self.guard
+            order = order.copy()
+            for rng, row in zip(self.generators, order, strict=True):
+                rng.shuffle(row)  # draws what a permutation draws
+        scores, guard = self.scores, self.guard
+        scores.begin()
         for number, index in enumerate(batches(order, self.size)):
             step = self.steps[index.shape[1]]
             step.draw(index)
             guard.keep()
             for call in step.calls:
                 call()
-            penalties = self.penalties(step)
             if not self._begun:
                 self._begun = True
-                scores.try_on(step, self.data.y, self.rows)
-            scores.note(step, penalties)
-            guard.update(step, penalties, epoch, number)
+                scores.try_on(step, self._y, self.rows)
+            scores.note(step, self.made.sums)
+            guard.update(step, epoch, number)
             interrupt.check()
         return [
             collect(loss, 1, model.metrics)
             for loss, model in zip(scores.finish(), self.models, strict=True)
         ]
-
-    def penalties(self, step: StackedStep) -> Array:
-        """Ω(θ) of each model, from its row of θ; 0 without regularisers."""
-        if not step.penalised:
-            return self.unpenalised
-        total: Array
-        total, *others = (penalties(rows, shape) for penalties, rows, shape in step.penalised)
-        for each in others:
-            total += each
-        return total
 
     def show(self) -> None:
         """Writes into the models that go on what may be looked at after an epoch: θ and η."""
@@ -152,7 +144,7 @@ class StackedModels:
 
     def hand_back(self) -> None:
         """Writes θ, g and the optimizers' state into the models."""
-        for model, theta, g in zip(self.models, self.theta, self.g, strict=True):
+        for model, theta, g in zip(self.models, self.theta, self.made.g, strict=True):
             model.parameters.values[...] = theta
             model.parameters.gradients[...] = g
         self.optimizer.hand_back()

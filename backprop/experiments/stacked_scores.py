@@ -26,13 +26,21 @@ class StackedScores:
     def __init__(self, models: Sequence[Model]) -> None:
         self.models = models
         self.totals, self.seen = np.zeros(len(models)), np.zeros(len(models))
-        self._losses: list[tuple[Array, int, Array, Any]] = []  # Σ ℓ, how many ℓ, Ω, samples
+        # of each step the sums that ``Made`` has, how many losses are in one, and how many samples
+        self._sums = np.empty((LOSSES_AT_ONCE, 3, len(models)), models[0].dtype)
+        self._sizes = np.empty((LOSSES_AT_ONCE, 1))
+        self._counts = np.empty((LOSSES_AT_ONCE, len(models)))
+        self._noted = 0
         self._kept: list[tuple[Any, ...]] = []  # masks, predictions, targets, weights
         metrics = [metric for model in models for metric in model.metrics]
-        self._scored, self._masked = bool(metrics), models[0].makes_mask
+        self._metrics, self._masked = metrics, models[0].makes_mask
         self._ignored = models[0].loss.ignored
         self._at_once = COUNTED_AT_ONCE if all(map(is_a_sum, metrics)) else 1
-        for metric in metrics:
+
+    def begin(self) -> None:
+        """Begins an epoch."""
+        self.totals[...] = self.seen[...] = 0
+        for metric in self._metrics:
             metric.reset()
 
     def try_on(self, step: StackedStep, y: Array, rows: Array) -> None:
@@ -42,17 +50,20 @@ class StackedScores:
             M, w = (None if each is None else each[k] for each in (masks, weights))
             try_metrics(model.metrics, M, step.prediction[k], step.y[k], w, y[rows[k]])
 
-    def note(self, step: StackedStep, penalties: Array) -> None:
-        """Counts a step, before the next one is made."""
-        n, masks = step.y.shape[1], self._masks(step.X)
+    def note(self, step: StackedStep, sums: Array) -> None:
+        """Counts a step, whose sums are those of ``Made``, before the next one is made."""
+        n = step.y.shape[1]
+        masks = self._masks(step.X) if self._masked else None
         counts = n if masks is None else masks.sum(axis=(1, 2))  # steps that are no padding
         if self._ignored is not None:
             known = step.y != self._ignored
             counts = (known if masks is None else known & masks).reshape(len(known), -1).sum(axis=1)
-        self._losses.append((step.total.copy(), step.size, penalties, counts))
-        if len(self._losses) == LOSSES_AT_ONCE:
+        k = self._noted
+        self._sums[k], self._sizes[k], self._counts[k] = sums, step.size, counts
+        self._noted = k + 1
+        if self._noted == LOSSES_AT_ONCE:
             self._add_losses()
-        if not self._scored:
+        if not self._metrics:
             return
         weight = None if step.weight is None else step.weight.copy()
         self._kept.append((masks, step.prediction.copy(), step.y.copy(), weight))
@@ -61,8 +72,6 @@ class StackedScores:
 
     def _masks(self, X: Array) -> Array | None:
         """Which steps of the outputs are no padding, ``(K, N, T)``; None if all are."""
-        if not self._masked:
-            return None
         masks = [self.models[0].mask(each) for each in X]  # a mask depends on no weights
         found = [mask for mask in masks if mask is not None]
         return np.stack(found) if found else None
@@ -72,21 +81,19 @@ class StackedScores:
         if self._kept:
             self._count()
         self._add_losses()
-        return [float(loss) for loss in self.totals / np.maximum(self.seen, 1)]
+        means: list[float] = (self.totals / np.maximum(self.seen, 1)).tolist()
+        return means
 
     def _add_losses(self) -> None:
         """Adds the losses of the steps that were noted, one after the other."""
-        if not self._losses:
+        n, self._noted = self._noted, 0
+        if n == 0:
             return
-        totals, sizes, penalties, counts = zip(*self._losses, strict=True)
-        columns = np.array(sizes)[:, np.newaxis]
-        samples = np.array(counts).reshape(len(counts), -1)  # a column if nothing is padded
-        sums = np.concatenate(totals).reshape(len(counts), -1).astype(np.float64)
-        omegas = np.concatenate(penalties).reshape(sums.shape)
-        losses = (sums / columns + omegas) * samples
-        self.totals = np.add.reduce(np.concatenate((self.totals[np.newaxis], losses)), axis=0)
-        self.seen += samples.sum(axis=0)
-        self._losses.clear()
+        sums, omegas, decays = self._sums[:n].astype(np.float64).swapaxes(0, 1)
+        losses = (sums / self._sizes[:n] + (omegas + 0.5 * decays)) * self._counts[:n]
+        losses[0] += self.totals
+        self.totals = np.add.reduce(losses, axis=0)
+        self.seen += np.add.reduce(self._counts[:n], axis=0)
 
     def _count(self) -> None:
         masks, predictions, y, weights = map(joined, zip(*self._kept, strict=True))

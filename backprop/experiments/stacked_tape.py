@@ -8,15 +8,24 @@ a tape only reads, and what has no block, is the same for all and stays as it is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from backprop.core.buffers import new_array
-from backprop.core.types import Array
+from backprop.core.buffers import filled_array, new_array
+from backprop.core.types import Array, Shape
 from backprop.engine.tape import Call
+
+OUTER = 128
+"""Elements of a product of a column with a row from which on BLAS makes up for copying both."""
+
+REPEATED = 8192
+"""Elements up to which NumPy takes longer to repeat a constant than to read it for each network.
+
+A number beside an array is repeated for the maximum alone, which is half as quick with it.
+"""
 
 Generators = Mapping[int, "Sequence[np.random.Generator]"]  # in quotes: numpy.random loads later
 """The K generators in the place of one, by its id."""
@@ -86,7 +95,7 @@ class StackedTape:
                 axis = axis_after(rest[0], first.ndim)
                 return [partial(self.block(first).argmax, axis, out)]
             case "dot":
-                return [self._product(first, rest[0], out)]
+                return self._product(first, rest[0], out)
             case "take":
                 indices, axis, mode = rest
                 if mode != "clip":
@@ -126,6 +135,9 @@ class StackedTape:
             raise CannotStack(ufunc.__name__)
         core = 1 if ufunc is np.vecdot else 0  # axes that the function itself uses up
         operands = [self._aligned(value, call.out.ndim + core) for value in call.inputs]
+        if out.size <= REPEATED:
+            shapes = {call.out.shape, () if ufunc is np.maximum else call.out.shape}
+            operands = [self._repeated(operand, shapes, out) for operand in operands]
         options = {name: self._aligned(value, call.out.ndim) for name, value in options.items()}
         return [partial(ufunc, *operands, out=out, **options)]
 
@@ -148,7 +160,16 @@ class StackedTape:
             raise CannotStack("an array with more axes than the result")
         return stacked[(slice(None), *[np.newaxis] * (ndim - value.ndim))]
 
-    def _product(self, a: Array, b: Array, out: Array) -> Callable[[], Any]:
+    def _repeated(self, value: Any, shapes: Container[Shape], out: Array) -> Any:
+        """A constant of one of these shapes for each element of all results; else the value."""
+        if not isinstance(value, np.ndarray) or value.shape not in shapes:
+            return value
+        constant = not value.flags.writeable or value.dtype.kind in "iu"
+        if not constant or self._stacked(value) is not value:
+            return value
+        return np.ascontiguousarray(np.broadcast_to(value, out.shape))
+
+    def _product(self, a: Array, b: Array, out: Array) -> list[Callable[[], Any]]:
         if a.ndim == 0 or b.ndim not in (1, 2):
             raise CannotStack("a product with a number, or with an array of more than two axes")
         A, B = self._stacked(a), self._stacked(b)
@@ -159,7 +180,9 @@ class StackedTape:
             A, out = A[..., np.newaxis, :], out[..., np.newaxis, :]
         elif stacked:
             B = B[(slice(None), *[np.newaxis] * (a.ndim - 2))]
-        return partial(np.matmul, A, B, out=out)
+        if A.ndim == B.ndim == 3 and A.shape[-1] == 1 and out[0].size > OUTER:
+            return outer(A, B, out)
+        return [partial(np.matmul, A, B, out=out)]
 
     def _flat(self, array: Array, indices: Array) -> tuple[Array, Array, Callable[[], Any]]:
         """The whole block of an array as one vector, indices into it, and what fills these."""
@@ -169,7 +192,61 @@ class StackedTape:
         first = start_in(base, array) // base.itemsize + base.size * np.arange(self.k)
         first = first.reshape(-1, *[1] * np.ndim(indices))
         moved = np.empty((self.k, *np.shape(indices)), np.intp)
+        if moved.size <= REPEATED:
+            first = np.ascontiguousarray(np.broadcast_to(first, moved.shape))
         return block.reshape(-1), moved, partial(np.add, self._stacked(indices), first, out=moved)
+
+
+def outer(A: Array, B: Array, out: Array) -> list[Callable[[], Any]]:
+    """Columns times rows as [a 0] [b; 0]: NumPy leaves to BLAS only what is two wide."""
+    wide = filled_array((*A.shape[:-1], 2), 0, A.dtype)
+    tall = filled_array((len(B), 2, B.shape[-1]), 0, B.dtype)
+    fill = partial(np.copyto, wide[..., :1], A), partial(np.copyto, tall[:, :1], B)
+    return [*fill, partial(np.matmul, wide, tall, out=out)]
+
+
+def with_biases(calls: Sequence[Call], X1: Array) -> list[Call]:
+    """The same calls, with X W + b as [X 1] [W; b] where b stands behind W in θ.
+
+    A column x times a row takes NumPy four times as long as [x 1] times two rows. Where Z has one
+    row or column that is a product with a vector, which is left as it is.
+
+    Args:
+        calls: What a network did.
+        X1: The array [X 1], of which it read the columns X.
+    """
+    found = list[Call]()
+    for call in calls:
+        last = found[-1] if found else call
+        if last.function == "dot" and call.function is np.add and same(call.inputs[0], last.out):
+            A, W = last.inputs
+            matrix = last.out.ndim == 2 and min(last.out.shape) > 1
+            if matrix and same(A, X1[:, :-1]) and behind(call.inputs[1], W):
+                found[-1] = last._replace(inputs=(X1, taller(W)))
+                continue
+        found.append(call)
+    return found
+
+
+def same(one: Any, other: Array) -> bool:
+    """Whether both show the same numbers of the same memory."""
+    known = isinstance(one, np.ndarray)
+    return known and one.__array_interface__ == other.__array_interface__
+
+
+def behind(b: Any, W: Array) -> bool:
+    """Whether b stands directly behind the matrix W in one vector."""
+    if not (W.ndim == 2 and W.flags.c_contiguous and np.shape(b) == W.shape[1:]):
+        return False
+    vector = owner(W)
+    return owner(b) is vector and start_in(vector, b) == start_in(vector, W) + W.nbytes
+
+
+def taller(W: Array) -> Array:
+    """A matrix in a vector with one more row, which stands behind it."""
+    vector, (n, m) = owner(W), W.shape
+    start = start_in(vector, W) // vector.itemsize
+    return vector[start : start + (n + 1) * m].reshape(n + 1, m)
 
 
 def owner(array: Array) -> Array:

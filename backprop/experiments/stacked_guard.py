@@ -38,7 +38,7 @@ class StackedGuard:
         self.on_divergence = on_divergence
         self.active = list(range(len(models)))
         self._flat = g.reshape(-1)
-        self._limit = min(m.optimizer.largest_square(m.parameters) for m in models)
+        self._limit = self._find_limit()
         self._stopped: dict[int, tuple[Array, Array, dict[str, Array], int, dict[str, Any]]] = {}
         self.message = ""
         self._stretches: list[slice] = []
@@ -48,6 +48,10 @@ class StackedGuard:
             if not p.learned:
                 self._stretches.append(slice(start, stop))
         self._kept = [theta[:, each].copy() for each in self._stretches]
+
+    def _find_limit(self) -> float:
+        """What the numbers of the next step must be below for all models to stay finite."""
+        return min(m.optimizer.largest_square(m.parameters) for m in self.models)
 
     def keep(self) -> None:
         """Copies what the forward pass is going to change."""
@@ -66,6 +70,9 @@ class StackedGuard:
         Raises:
             DivergenceError: There are some, and that was asked for.
         """
+        if self.optimizer.scheduled:
+            self.optimizer.count()
+            self._limit = self._find_limit()
         vectors, limit = (self._flat, step.total, penalties), self._limit
         if all(np.vdot(vector, vector) < limit for vector in vectors):  # which warns of nothing
             self.optimizer.step()

@@ -21,13 +21,14 @@ class Step:
             where there may be wrong numbers in g. What ``update`` makes of g is finite if this is
             below the limit; else the loop looks more closely (see ``training/divergence.py``).
         limit: The largest number, less where the learning rate is large, 0 with parts of one's own.
+        scheduled: Whether the learning rate, and the limit with it, may be another at each step.
         late: Whether nobody looks at the square, since it is certain that wrong numbers still show
             when the epoch is through (see ``training/late.py``).
         replays: Whether the model is known to be one whose steps need no Python of the layers.
         generators: What these draw random numbers from.
     """
 
-    late = replays = False
+    late = replays = scheduled = False
     generators: "Sequence[np.random.Generator]" = ()
 
     def __init__(self, model: Model) -> None:
@@ -59,6 +60,11 @@ class Step:
 
     def refresh(self) -> None:
         """Notices what a callback may have changed in the model since the last step."""
+        self.scheduled = self.model.optimizer.schedule is not None
+        self.find_limit()
+
+    def find_limit(self) -> None:
+        """Finds the limit of the next step."""
         self.limit = self.model.optimizer.largest_square(self.model.parameters)
 
     def complete(self) -> None:

@@ -784,3 +784,14 @@ def test_a_first_loss_near_the_end_of_float32_leads_to_no_warning_of_numpy(recwa
         losses = model.fit(X, X[:, 0], epochs=10, verbose=0).history["loss"]
     assert losses[-1] < 10
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("seed", [5, 22, 29])
+def test_gradients_of_batches_that_are_infinite_lead_to_no_warning_of_numpy(seed, recwarn):
+    """Where a line search tries too much, that of one batch is ∞ and that of another −∞."""
+    rng = np.random.default_rng(seed)
+    model = bp.Sequential([Dense(6), ReLU(), Dense(1)], seed=0)
+    model.compile(LBFGS(), "mse")
+    with np.errstate(all="warn", under="ignore"):
+        model.fit(1e4 * rng.normal(size=(50, 3)), 1e8 * rng.normal(size=50), epochs=200, verbose=0)
+    assert not [each for each in recwarn.list if "encountered" in str(each.message)]

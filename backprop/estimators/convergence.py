@@ -243,6 +243,11 @@ class Convergence(Progress):
         self.model.stop_training = True
         self.say(f"{message}{' Learning rate too small.' if adaptive else ''} Stopping.")
 
+    @property
+    def has_best(self) -> bool:
+        """Whether an epoch of this fit had a validation score that is a number."""
+        return self._best_theta is not None
+
     def restore_best(self) -> None:
         """Gives the model the weights with the best validation score, if there was one."""
         if self._best_theta is not None:

@@ -164,13 +164,10 @@ class MLP(Estimator):
                 raise  # their mean would be that of networks without training
             console.warn("Training interrupted by user.", UserWarning)
         except DivergenceError as error:
-            if not self.early_stopping:
-                raise ValueError(
-                    "Solver produced non-finite parameter weights. The input data may contain "
-                    "large values and need to be preprocessed."
-                ) from error
-            for record in self._records:  # the best weights are there again
-                record.validation_scores_ = [*(record.validation_scores_ or ()), np.nan]
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain "
+                "large values and need to be preprocessed."
+            ) from error
         self.history_ = self.models_[0].history
         self.coefs_, self.intercepts_ = views(self.models_[0])
         self._finish(samples if held_out is None else held_out)
@@ -248,6 +245,11 @@ class MLP(Estimator):
         try:
             if alone or not train_together(self, self.models_, told, samples, held_out, epochs):
                 train_in_turn(self, told, samples, held_out, epochs, random)
+        except DivergenceError:
+            if not all(each.has_best for each in told):
+                raise
+            for record in self._records:
+                record.validation_scores_ = [*record.validation_scores_, np.nan]
         finally:
             for each in told:
                 each.restore_best()

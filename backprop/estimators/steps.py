@@ -80,7 +80,9 @@ class PenalisedSteps(RecordedSteps):
         theta, g = parameters.values, parameters.gradients
         penalty = np.multiply(theta, self._kernels, out=self._penalty)  # α W / Σ w, 0 for biases
         g += penalty
-        return loss + 0.5 * float(np.dot(theta, penalty)), prediction
+        twice = float(np.dot(theta, penalty))  # λ ‖W‖² with λ = α / Σ w, and λ² ‖W‖² is in g
+        self.square = 2 * (self.square + self._alpha / total * twice)  # ‖a + b‖² ≤ 2‖a‖² + 2‖b‖²
+        return loss + 0.5 * twice, prediction
 
     def _update(self) -> None:
         """``update``, which may read λ, and nothing does after it."""
@@ -112,3 +114,5 @@ class PenalisedSteps(RecordedSteps):
         if self._watched:
             super().refresh()
             self._find_decays()
+        else:
+            self.find_limit()

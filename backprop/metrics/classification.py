@@ -42,7 +42,7 @@ class DecisionMetric(Metric):
     Two outputs of which exactly one is true in every sample are the two classes of one question:
     after a categorical loss, with class indices, or if all rows of the targets are such. Unless
     ``average`` says otherwise the score is then that of class 1, as scikit-learn's is. After a loss
-    on class scores (logits) a threshold would mean nothing, and the largest output is chosen.
+    on class scores (logits) ½ would mean nothing: without thresholds the largest output is chosen.
 
     Args:
         name: Its key in logs and History.
@@ -150,10 +150,11 @@ class DecisionMetric(Metric):
         return [np.greater(P, t) & among for t in limits]
 
     def _chooses_largest(self, n_outputs: int) -> bool:
-        if self.top_k is not None or isinstance(self._thresholds, tuple):
+        if self.top_k is not None:
             return False
-        without = self.by_class and self._thresholds is None and self.outputs != "answers"
-        return n_outputs > 1 and (without or self.outputs == "scores")
+        unsaid = self._thresholds is None
+        by_class = self.by_class and self.outputs != "answers"
+        return n_outputs > 1 and unsaid and (by_class or self.outputs == "scores")
 
     def _check_one_true(self, one_true: bool) -> None:
         """Checks that the largest output may stand for all that is true.

@@ -195,9 +195,10 @@ class Bookkeeping(KnowsElsewhere, Settings):
         """What ‖g‖² is below if the next step certainly makes finite numbers; 0 if none is so."""
         # whatever g is: classes of one's own, and decay with |1 − η λ| > 1, may make wrong numbers
         known = self.of_package and all(p.constraint.of_package for p in parameters.constrained)
-        if not known or (self.weight_decay and self.weight_decay * self.learning_rate > 2):
+        rate: float = self.learning_rate
+        if not known or (self.weight_decay and self.weight_decay * rate > 2):
             return 0.0
-        rate = 1.0 if self.schedule else max(1.0, self.learning_rate)
+        rate = max(1.0, rate)
         return float(np.finfo(parameters.values.dtype).max) / rate / rate
 
     def decaying(self, parameters: Parameters) -> list[bool]:

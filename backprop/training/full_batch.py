@@ -145,8 +145,9 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
             n = len(y) if mask is None else int(mask.sum())
             if model.loss.ignored is not None:
                 n = count_known(y, mask, model.loss.ignored)
-            gradient += n * gathered(g, stretches)
-            total += n * loss
+            with quiet():  # a line search may try what makes ∞ of one batch, −∞ of another
+                gradient += n * gathered(g, stretches)
+                total += n * loss
             seen += n
         if drawn and draws(model.layers) != drawn:
             raise ValueError(

@@ -66,6 +66,8 @@ class Loop(Surroundings):
             loss, prediction = step.gradients(X, y, weight)
             if not begun:
                 try_metrics(model.metrics, mask, prediction, given, weight, self.targets)
+            if step.scheduled:
+                step.find_limit()
             if isfinite(loss) and step.square < step.limit:
                 step.update()
             else:

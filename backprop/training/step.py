@@ -23,13 +23,14 @@ class Step:
         limit: The largest number, less where the learning rate is large, 0 with parts of one's own.
         epochs: How many are planned; 0 where it is not known, or the model has changed since.
         planned: How many steps are planned; 0 where it is not known.
+        scheduled: Whether the learning rate, and the limit with it, may be another at each step.
         late: Whether nobody looks at the square, since it is certain that wrong numbers still show
             when the epoch is through (see ``training/late.py``).
         replays: Whether the model is known to be one whose steps need no Python of the layers.
         generators: What these draw random numbers from.
     """
 
-    late = replays = False
+    late = replays = scheduled = False
     generators: "Sequence[np.random.Generator]" = ()
 
     def __init__(self, model: Model) -> None:
@@ -62,6 +63,11 @@ class Step:
 
     def refresh(self) -> None:
         """Notices what a callback may have changed in the model since the last step."""
+        self.scheduled = self.model.optimizer.schedule is not None
+        self.find_limit()
+
+    def find_limit(self) -> None:
+        """Finds the limit of the next step."""
         self.limit = self.model.optimizer.largest_square(self.model.parameters)
 
     def complete(self) -> None:

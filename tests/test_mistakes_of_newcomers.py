@@ -300,6 +300,7 @@ def test_what_the_layers_of_a_model_make_of_a_batch():
     (lambda: Dense(3), "kernel", "there is W"),
     (lambda: Dense(3), "get_weights", "there is parameters, each with its .value"),
     (lambda: classifier().layers[0], "output", "there is activations"),
+    (Layer, "add_weight", r"there is add_parameter\(name, shape"),
 ])  # fmt: skip
 def test_names_of_other_libraries_are_told(made, name, words):
     with pytest.raises(AttributeError, match=words):

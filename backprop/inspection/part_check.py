@@ -77,6 +77,11 @@ def check_layer(
             f"forward returned an array of shape {Y.shape}, but output_shape({shape}) promises "
             f"{expected}."
         )
+    if not np.isfinite(Y).all():
+        problems.append(
+            "forward returned numbers that are not finite (nan, inf), of which there is no "
+            "derivative, for inputs from a normal distribution."
+        )
     R = rng.standard_normal(Y.shape)
     if layer.input_shape is None and goes_on_without(untouched, X, R):
         problems.append("backward without a training forward before it must raise an error.")
@@ -120,12 +125,19 @@ def contract(layer: Layer, X: Array, R: Array) -> Iterator[str]:
     if changed:
         yield f"forward(X, training=False) must change nothing in the layer: {changed} changed."
     second = np.array(layer.forward(given, training=False))
-    if not np.array_equal(first, second):
+    if not np.array_equal(first, second, equal_nan=True):
         yield "forward(X, training=False) returned different outputs for the same inputs."
     layer.forward(given, training=True)
     if not np.array_equal(given, X):
         yield "forward wrote into its input."
+    weights = [(p, p.value.copy()) for p in layer.parameters if p.learned]
     layer.backward(delta)
+    for p, value in weights:
+        if not np.array_equal(p.value, value):
+            yield (
+                f"backward changed the values of {p.name}, which is the optimizer's part: it writes "
+                f"the gradient alone, into .gradient[...]."
+            )
     if not np.array_equal(delta, R):
         yield "backward wrote into the delta that it was given."
     if not np.array_equal(given, X):

@@ -25,6 +25,7 @@ ELSEWHERE = {
     **{name: ALIASES[name] for name in ("kernel", "recurrent_kernel", "embeddings")},
     "bias": "b, or beta of a normalisation",
     "call": "forward",
+    "add_weight": "add_parameter(name, shape, initializer), to be called in make_parameters",
     "output": "activations(x) of the model",
 }
 """What there is for attributes of other libraries' layers."""

@@ -196,6 +196,9 @@ class ReturnsAPair(Scale):
         return super().backward(delta), None
 
 
+WRITES = "it writes the gradient alone, into .gradient[...]."
+
+
 class TakesTheStepItself(Scale):
     def backward(self, delta):
         dX = super().backward(delta)
@@ -253,8 +256,7 @@ class OverwritesWhatBackwardReads(Scale):
         (OverwritesWhatBackwardReads(), "backward wrote into the layer's input."),
         (
             TakesTheStepItself(),
-            "backward changed the values of gamma, which is the optimizer's part: it writes the "
-            "gradient alone, into .gradient[...].",
+            f"backward changed the values of gamma, which is the optimizer's part: {WRITES}",
         ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Layer) else "",
@@ -321,6 +323,20 @@ def test_every_loss_is_right(case):
                 "prediction, weighted",
             ]
     assert state(loss) == before
+
+
+def test_a_loss_that_is_never_finite_is_said_to_be_so():
+    """The last target that was refused for its shape was blamed."""
+
+    class Undefined(Loss):
+        def values(self, prediction, target):
+            return np.full(len(prediction), np.nan)
+
+        def gradient(self, prediction, target):
+            return np.zeros_like(prediction)
+
+    with pytest.raises(ValueError, match=r"took none .* last error was: .* not finite \(nan"):
+        check_loss(Undefined(), 2)
 
 
 def test_loss_is_checked_where_the_user_says():

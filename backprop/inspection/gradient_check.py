@@ -10,6 +10,7 @@ from backprop.core.checks import check_integer
 from backprop.core.errors import said
 from backprop.core.frames import check_labels
 from backprop.core.parameters import Parameter
+from backprop.core.signatures import answered
 from backprop.core.types import Array, is_sparse
 from backprop.core.walk import objects_in
 from backprop.data.inputs import check_inputs
@@ -32,6 +33,7 @@ SMALLEST = 1e-3
 
 
 @quietly
+@answered
 def check_gradients(
     model: Model, X: Any, y: Any, sample_weight: Any = None, max_entries: int = 100
 ) -> GradientReport:

@@ -10,6 +10,7 @@ from backprop import losses
 from backprop.core import console
 from backprop.core.checks import check_integer, check_shape
 from backprop.core.errors import ShapeError, said
+from backprop.core.signatures import answered
 from backprop.core.types import Array, Shape
 from backprop.core.walk import objects_in
 from backprop.inspection.copies import generators, in_complex, in_float64
@@ -26,6 +27,7 @@ from backprop.layers.returned import check_outputs, check_own_methods
 from backprop.losses import Loss
 
 
+@answered
 def check_layer(
     layer: Layer, input_shape: int | Shape, *, batch_size: int = 5, seed: int = 0
 ) -> GradientReport:
@@ -135,8 +137,8 @@ def contract(layer: Layer, X: Array, R: Array) -> Iterator[str]:
     for p, value in weights:
         if not np.array_equal(p.value, value):
             yield (
-                f"backward changed the values of {p.name}, which is the optimizer's part: it writes "
-                f"the gradient alone, into .gradient[...]."
+                f"backward changed the values of {p.name}, which is the optimizer's part: it "
+                f"writes the gradient alone, into .gradient[...]."
             )
     if not np.array_equal(delta, R):
         yield "backward wrote into the delta that it was given."
@@ -181,6 +183,7 @@ def difference(before: dict[str, Any], after: dict[str, Any]) -> str:
     return ", ".join(path.removeprefix(".") for path in paths[:3])
 
 
+@answered
 def check_loss(
     loss: Loss,
     output_shape: int | Shape,

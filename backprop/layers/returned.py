@@ -167,8 +167,8 @@ def backward_looked_at(layer: Layer, delta: Array, before: Array) -> Any:
         if not np.array_equal(p.value, value, equal_nan=True):
             p.value[...] = value
             raise ValueError(
-                f"{layer}.backward changed the values of {p.name!r}, which is the optimizer's part: "
-                f"write the gradient alone, into .gradient[...]."
+                f"{layer}.backward changed the values of {p.name!r}, which is the optimizer's "
+                f"part: write the gradient alone, into .gradient[...]."
             )
     if X is not None and inputs is not None:
         check_unchanged(layer, inputs, X, "backward", "inputs of its forward pass")

@@ -38,9 +38,7 @@ def test_an_optimizer_without_the_constructor_of_its_base_is_refused():
         def __init__(self):
             self.learning_rate = 0.1
 
-    with pytest.raises(
-        TypeError, match=r"^Bare\.__init__ must call super\(\)\.__init__\(\) in"
-    ):
+    with pytest.raises(TypeError, match=r"^Bare\.__init__ must call super\(\)\.__init__\(\) in"):
         network(Bare())
 
 

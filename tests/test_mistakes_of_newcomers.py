@@ -379,6 +379,8 @@ def test_parameters_are_told_what_others_call_their_arrays():
     for name, there in (("grad", "gradient"), ("data", "value"), ("numpy", "value")):
         with pytest.raises(AttributeError, match=rf"no attribute '{name}': write \.{there}\.$"):
             getattr(parameter, name)
+    with pytest.raises(AttributeError, match=r"'requires_grad': write \.trainable\.$"):
+        parameter.requires_grad = False
 
 
 def test_optimizers_are_told_what_others_call_a_step():

@@ -215,7 +215,7 @@ def check_loss(
     if not isinstance(loss, Loss):
         raise TypeError(f"loss must be a loss, an object with brackets, but it is {said(loss)}.")
     rng = np.random.default_rng(check_integer(seed, "seed", 0))
-    losses.get(loss)  # looks at how its methods take their arguments
+    loss = losses.get(loss)  # looks at how its methods take their arguments
     if type(loss).values is Loss.values:
         loss.values(np.empty(0), np.empty(0))  # says that it must be defined
     twin = in_float64(loss)

@@ -13,7 +13,7 @@ import numpy as np
 
 from backprop import plotting
 from backprop.core import console
-from backprop.core.durable import check_target, replacing
+from backprop.core.durable import check_path, check_target, replacing
 from backprop.datasets import load_digits
 from backprop.layers import Dense, Input, ReLU, Sigmoid, Softmax
 from backprop.optimizers import SGD
@@ -58,6 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
     if seed < 0:
         parser.error(f"--seed must be 0 or more, but it is {seed}")
     try:
+        options.output = Path(check_path(options.output, "--output"))
         options.output.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=options.output):  # before an epoch is spent
             pass

@@ -458,3 +458,35 @@ def test_what_was_frozen_by_itself_stays_so_when_its_block_is_thawed(tmp_path):
             assert trained(twin.parameters) == ["a.b", "b.W"]
     model.parameters["block.a.W"].trainable = True
     assert trained(model.parameters) == ["block.a.W", *left]
+
+
+def test_layers_that_a_block_builds_without_having_adopted_them(tmp_path):
+    """Their parameters were called None.W, and two of them were refused for having one name."""
+
+    class Two(Block):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = Dense(4), Dense(3)
+
+        def make_parameters(self, input_shape):
+            self.build_child(self.second, self.build_child(self.first, input_shape))
+
+        def output_shape(self, input_shape):
+            return (3,)
+
+        def forward(self, X, training=False):
+            return self.second.forward(self.first.forward(X, training), training)
+
+        def backward(self, delta):
+            return self.first.backward(self.second.backward(delta))
+
+    X = np.random.default_rng(0).normal(size=(20, 5))
+    model = bp.Sequential([Two(), Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(X, X[:, :1], verbose=0)
+    names = [p.name for p in model.parameters]
+    assert names[:4] == [f"two_1.dense_{k}.{name}" for k in (1, 2) for name in "Wb"]
+    assert [layer.name for layer in model.layers[0].children] == ["dense_1", "dense_2"]
+    model.save(tmp_path / "m.npz")
+    again = bp.load_model(tmp_path / "m.npz", custom_objects={"Two": Two})
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))

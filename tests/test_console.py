@@ -228,7 +228,10 @@ def test_the_demo_prints_and_draws_the_same_count(tmp_path, monkeypatch, capsys)
         return drawn[0]
 
     monkeypatch.setattr(plotting, "predictions_grid", keep)
-    __main__.main(["--epochs", "1", "--output", str(tmp_path)])
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    __main__.main(["--epochs", "1", "--output=~/demo"])  # which bash leaves as it is
+    assert (tmp_path / "demo" / "digits.png").exists()
     printed = re.search(r"\((\d+ of 359 unseen digits)\)", capsys.readouterr().out)[1]
     (figure,) = drawn
     assert printed in figure.axes[0].get_title()

@@ -149,6 +149,14 @@ def test_gradients_of_parameters_in_blocks_name_the_whole_way() -> None:
     assert not re.search(r"(?<!\\)%", tex)
 
 
+def test_steps_of_parameters_in_blocks_are_latex() -> None:
+    """pdflatex refuses a Δ that is taken for the beginning of the way to the parameter."""
+    model = compiled(bp.layers.Residual([Dense(2)]), Dense(1), optimizer=bp.optimizers.Adam())
+    tex = model.explain([1.0, 2.0], [1.0]).latex()
+    assert_sound_latex(tex)
+    assert r"\leftarrow \text{dense\_1.}W^{(0)} + \Delta \text{dense\_1.}W^{(0)}" in tex
+
+
 @each(
     "text, words",
     [

@@ -418,3 +418,32 @@ def test_a_pass_in_training_that_a_callback_makes_leaves_the_last_step_to_itself
     model(X[:rows] + 1, training=True)
     model.train_on_batch(X, y)
     assert model.layers[-1].delta.shape == (6, K)
+
+
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "binary_crossentropy"])
+def test_another_compile_with_the_loss_of_a_model(loss):
+    """The model then applied its last activation twice, in predictions and in gradients."""
+    rng = np.random.default_rng(0)
+    X, C = rng.normal(size=(40, 4)), rng.integers(0, 3, 40)
+    ending, y = ("Softmax", C) if loss[0] == "s" else ("Sigmoid", np.eye(3)[C])
+
+    def made():
+        last = getattr(bp.layers, ending)()
+        model = bp.Sequential([bp.layers.Dense(5), bp.layers.Tanh(), bp.layers.Dense(3), last], 0)
+        model.compile("sgd", loss, metrics=["accuracy"])
+        model.fit(X, y, verbose=0)
+        return model
+
+    model, other, expected = made(), made(), made()
+    before = model.evaluate(X, y)
+    model.compile(model.optimizer, model.loss, model.metrics)
+    assert model.evaluate(X, y) == before
+    assert model.check_gradients(X, y).ok
+    expected.compile(expected.optimizer, loss, metrics=["accuracy"])
+    assert model.fit(X, y, verbose=0).history == expected.fit(X, y, verbose=0).history
+    other.compile("adam", expected.loss, metrics=[expected.loss])
+    name = loss.removesuffix("_crossentropy")
+    found = other.evaluate(X, y, return_dict=True)
+    assert found["loss"] == pytest.approx(next(v for k, v in found.items() if name in k))
+    assert bp.inspection.check_loss(model.loss, 3).ok
+    assert bp.losses.get(model.loss) is model.loss.unjoined

@@ -16,6 +16,8 @@ from backprop.layers import (
     GroupNormalization,
     MultiHeadAttention,
     ReLU,
+    Sigmoid,
+    Softmax,
     UnitNormalization,
 )
 
@@ -162,3 +164,66 @@ def test_pixels_as_targets_of_an_autoencoder_are_to_be_divided():
 def test_a_training_without_an_epoch_has_nothing_to_draw():
     with pytest.raises(ValueError, match="no numbers of an epoch"):
         regression().fit(X, Y, epochs=0, verbose=0).plot()
+
+
+JOINED = {
+    "sparse_categorical_crossentropy": (Softmax, X[:, :3].argmax(axis=1)),
+    "categorical_crossentropy": (Softmax, np.eye(3, dtype="f4")[X[:, :3].argmax(axis=1)]),
+    "binary_crossentropy": (Sigmoid, (X[:, :3] > 0).astype("f4")),
+}
+
+
+def joined(loss):
+    activation, y = JOINED[loss]
+    model = bp.Sequential([Dense(8), ReLU(), Dense(3), activation()], seed=0)
+    model.compile("sgd", loss)
+    model.build((None, 5))
+    return model, y
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["first", "after another batch"])
+@pytest.mark.parametrize("loss", JOINED)
+def test_a_joined_loss_of_layers_called_one_by_one_is_refused(loss, before):
+    """It was that of other logits, those of the batch before, or ended in an AssertionError."""
+    model, y = joined(loss)
+    if before:
+        model.loss.forward(model.forward(X[:32], training=True), y[:32])
+    A = X[32:]
+    for layer in model.layers:
+        A = layer.forward(A, training=True)
+    with pytest.raises(ValueError, match=r"is joined with .* use a loss of your own: bp\.losses"):
+        model.loss.forward(A, y[32:])
+    own = bp.losses.get(loss)
+    own.forward(A, y[32:])
+    delta = own.backward()
+    for layer in model.layers[::-1]:
+        delta = layer.backward(delta)
+    found = model.parameters.gradients.copy()
+    model.loss.forward(model.forward(X[32:], training=True), y[32:])
+    model.backward()
+    np.testing.assert_allclose(found, model.parameters.gradients, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("loss", JOINED)
+def test_what_a_joined_loss_returns_does_not_go_through_the_activation_again(loss):
+    """Its derivative is by the logits; the gradients were wrong without a word."""
+    model, y = joined(loss)
+    model.loss.forward(model.forward(X, training=True), y)
+    model.backward()
+    expected = model.parameters.gradients.copy()
+    with pytest.raises(ValueError, match=r"is joined with the loss.*: call model\.backward\(\)"):
+        model.backward(model.loss.backward())
+    with pytest.raises(ValueError, match="or go on with the layer before it"):
+        model.layers[-1].backward(model.loss.backward())
+    delta = model.loss.backward()
+    for layer in model.layers[-2::-1]:
+        delta = layer.backward(delta)
+    np.testing.assert_array_equal(model.parameters.gradients, expected)
+    model.fit(X, y, epochs=12, verbose=0)  # whose steps are recorded, and replayed
+
+
+def test_the_loss_itself_is_no_delta():
+    model = regression()
+    E = model.loss.forward(model.forward(X, training=True), Y)
+    with pytest.raises(ShapeError, match=r"received a delta of shape \(\): pass ∂E/∂Y"):
+        model.backward(E)

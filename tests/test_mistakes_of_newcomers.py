@@ -1,11 +1,14 @@
 """What a newcomer writes first, on every verb: the answer names the argument and what to write."""
 
+import inspect
 import re
 
 import numpy as np
 import pytest
 import scipy.sparse
 from mistakes import C, X, assert_speaks, classifier
+from programs import run
+from rows import each
 
 import backprop as bp
 from backprop import datasets, inspection, plotting
@@ -215,6 +218,14 @@ CALLS = {
         lambda: compiled().parameters(),
         r"write model\.parameters, without",
     ),
+    "curves of one evaluation": (
+        lambda: plotting.loss_curves({"loss": 0.5, "accuracy": 0.9}),
+        r"^histories\['loss'\] must be a non-empty array with 1 axes",
+    ),
+    "windows of a text": (
+        lambda: datasets.windows("so it goes", 3),
+        r"series is a text: pass its numbers, Vocabulary\(text, …\)\.encode\(text\)",
+    ),
     "a step without parameters": (
         lambda: compiled().optimizer.step(),
         r"call optimizer\.step\(model\.parameters\)",
@@ -300,6 +311,7 @@ def test_what_the_layers_of_a_model_make_of_a_batch():
     (lambda: Dense(3), "kernel", "there is W"),
     (lambda: Dense(3), "get_weights", "there is parameters, each with its .value"),
     (lambda: classifier().layers[0], "output", "there is activations"),
+    (Layer, "add_weight", r"there is add_parameter\(name, shape"),
 ])  # fmt: skip
 def test_names_of_other_libraries_are_told(made, name, words):
     with pytest.raises(AttributeError, match=words):
@@ -367,6 +379,8 @@ def test_parameters_are_told_what_others_call_their_arrays():
     for name, there in (("grad", "gradient"), ("data", "value"), ("numpy", "value")):
         with pytest.raises(AttributeError, match=rf"no attribute '{name}': write \.{there}\.$"):
             getattr(parameter, name)
+    with pytest.raises(AttributeError, match=r"'requires_grad': write \.trainable\.$"):
+        parameter.requires_grad = False
 
 
 def test_optimizers_are_told_what_others_call_a_step():
@@ -408,6 +422,11 @@ FUNCTIONS = {
     "load_onnx('a', 'b', 'c')": "load_onnx is given 3 arguments; its arguments are path.",
     "datasets.stratified_split(X, C, test_size=0.2)": "test_size: the name is test_fraction",
     "datasets.stratified_split(X, C, 0.2, 1, 2)": "stratified_split is given 5 arguments; its arg",
+    "datasets.standardize(X, with_mean=False)": "standardize has no argument with_mean: its arg",
+    "datasets.load_iris(return_X_y=True)": "return_X_y: all data sets are returned as (X, y), (X",
+    "datasets.load_digits(n_class=5)": "load_digits has no argument n_class: its arguments are ",
+    "plotting.confusion_matrix(X, cmap='Blues')": "cmap: its arguments are matrix, ",
+    "explain.explain(model, X)": "explain lacks y; its arguments are model, X, y, sample_weight.",
     "learning_rate_range(model, X, C, epochs=1)": "epochs: its arguments are model, X, y, start,",
 }
 
@@ -421,6 +440,64 @@ def test_arguments_that_a_verb_or_a_function_does_not_take(call, words):
     with pytest.raises(TypeError, match=re.escape(words)) as caught:
         eval(call, {"bp": bp, "model": classifier(), "X": X, "C": C})
     assert_speaks(caught, [])
+
+
+ROOMS = ("datasets", "explain", "inspection", "metrics", "plotting")
+PUBLIC = {
+    f"{room}.{name}": getattr(getattr(bp, room), name)
+    for room in ROOMS
+    for name in getattr(bp, room).__all__
+    if name not in ("get", "get_all")  # which the package calls itself
+}
+
+
+@each("name", [name for name, public in PUBLIC.items() if inspect.isfunction(public)])
+def test_every_function_answers_arguments_that_it_does_not_take(name):
+    function = PUBLIC[name]
+    with pytest.raises(TypeError, match=f"^{function.__name__} has no argument eggs: its arg"):
+        function(eggs=3)
+
+
+@each("verb", [
+    "fit(X, C, verbose=0).plot(size=3)",
+    "explain(X, C).plot(size=3)",
+    "explain(X, C).save(size=3)",
+    "explain(X, C).latex(size=3)",
+    "explain(X, C).paths(size=3)",
+    "activations(X, size=3)",
+    "predict_on_batch(X, size=3)",
+    "add(ReLU(), size=3)",
+    "reset(size=3)",
+])  # fmt: skip
+def test_verbs_of_what_a_fit_or_explain_returns_do_so_too(verb):
+    given = {"model": classifier(), "X": X, "C": C, "ReLU": ReLU}
+    with pytest.raises(TypeError, match=r"has no argument size: its arguments are"):
+        eval(f"model.{verb}", given)
+
+
+def test_what_needs_an_import_of_its_own_says_so():
+    """scikit-learn is loaded with the estimators, and with nothing else."""
+    found = run("-c", "import backprop as bp; bp.estimators.MLPClassifier()").stderr
+    assert "no attribute 'estimators' before import backprop.estimators" in found
+    assert run("-c", "import backprop as bp; bp.nn").stderr.strip().endswith("attribute 'nn'")
+
+
+def test_samples_in_a_list_are_told_from_samples_of_other_columns():
+    """Keras takes ``fit([X], y)``; "pass samples with 4 columns" was said of these."""
+    model = compiled()
+    with pytest.raises(
+        ValueError, match=r"\(1, 12, 4\): pass np\.asarray\(x\)\[0\], the"
+    ) as caught:
+        model.fit([X], C)
+    assert_speaks(caught, [])
+    model.fit(np.asarray([X])[0], C, verbose=0)
+
+
+def test_a_metric_advises_no_other_shape_where_there_is_none():
+    model = classifier()
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["mae"])
+    with pytest.raises(ValueError, match=r"targets \(N,\): choose another metric\.$"):
+        model.fit(X, C, verbose=0)
 
 
 def test_errors_inside_a_verb_are_its_own():

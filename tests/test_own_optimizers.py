@@ -33,6 +33,15 @@ def test_an_optimizer_that_holds_another_is_refused(held):
         network(Wrapper(Adam(), held))
 
 
+def test_an_optimizer_without_the_constructor_of_its_base_is_refused():
+    class Bare(SGD):
+        def __init__(self):
+            self.learning_rate = 0.1
+
+    with pytest.raises(TypeError, match=r"^Bare\.__init__ must call super\(\)\.__init__\(\) in"):
+        network(Bare())
+
+
 class Lookahead(Adam):
     """Every second step goes half the way from where the last one but one ended."""
 

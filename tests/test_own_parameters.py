@@ -192,6 +192,24 @@ def test_a_backward_that_does_not_write_a_gradient_is_refused(write):
     assert np.isfinite(model.parameters.gradients).all()
 
 
+@pytest.mark.parametrize("wrap", [lambda layer: layer, lambda layer: bp.layers.Chain([layer])])
+def test_a_backward_that_takes_the_step_itself_is_refused(wrap):
+    """As in programs without an optimizer; here each step would be taken twice."""
+
+    class Stepping(Kept):
+        def backward(self, delta):
+            passed = super().backward(delta)
+            self.W.value[...] -= 0.1 * self.W.gradient
+            return passed
+
+    model = model_with(wrap(Stepping()))
+    model.predict(X)
+    before = model.parameters.values.copy()
+    with pytest.raises(ValueError, match=r"changed the values of .*W', which is the optimizer's"):
+        model.fit(X, C, verbose=0)
+    np.testing.assert_array_equal(model.parameters.values, before)
+
+
 def test_a_gradient_that_is_nan_by_its_formula_is_no_such_mistake():
     model = model_with(Kept(write=lambda gradient, found: np.copyto(gradient, found * np.nan)))
     with pytest.warns(RuntimeWarning, match="diverged"):

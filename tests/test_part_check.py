@@ -191,6 +191,33 @@ class ReturnsARow(Scale):
         return super().backward(delta)[0]
 
 
+class ReturnsAPair(Scale):
+    def backward(self, delta):
+        return super().backward(delta), None
+
+
+WRITES = "it writes the gradient alone, into .gradient[...]."
+
+
+class TakesTheStepItself(Scale):
+    def backward(self, delta):
+        dX = super().backward(delta)
+        self.gamma.value[...] -= 0.1 * self.gamma.gradient
+        return dX
+
+
+class Logarithm(Layer):
+    def forward(self, X, training=False):
+        if training:
+            self.X = X
+        with np.errstate(all="ignore"):
+            return np.log(X)
+
+    def backward(self, delta):
+        with np.errstate(all="ignore"):
+            return delta / self.X
+
+
 class OverwritesWhatBackwardReads(Scale):
     def backward(self, delta):
         dX = super().backward(delta)
@@ -227,6 +254,10 @@ class OverwritesWhatBackwardReads(Scale):
             "backward returned an array of shape (3,) for inputs of shape (5, 3).",
         ),
         (OverwritesWhatBackwardReads(), "backward wrote into the layer's input."),
+        (
+            TakesTheStepItself(),
+            f"backward changed the values of gamma, which is the optimizer's part: {WRITES}",
+        ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Layer) else "",
 )
@@ -235,6 +266,20 @@ def test_breach_of_the_contract_is_named(layer, problem):
     assert problem in report.problems, report
     assert not report.ok
     assert f"✗ {problem}" in str(report)
+
+
+def test_what_backward_returns_beside_an_array_is_named():
+    (problem,) = check_layer(ReturnsAPair(), 3).problems
+    assert problem.startswith("backward returned (array(")
+    assert problem.endswith("instead of ∂E/∂X, an array.")
+
+
+def test_outputs_that_are_not_finite_are_not_called_random():
+    """A logarithm of numbers below 0, of which there is none."""
+    report = check_layer(Logarithm(), 3)
+    (problem,) = report.problems
+    assert problem.startswith("forward returned numbers that are not finite (nan, inf)")
+    assert not report.ok
 
 
 def test_softmax_that_passes_nothing_back_is_found():
@@ -278,6 +323,20 @@ def test_every_loss_is_right(case):
                 "prediction, weighted",
             ]
     assert state(loss) == before
+
+
+def test_a_loss_that_is_never_finite_is_said_to_be_so():
+    """The last target that was refused for its shape was blamed."""
+
+    class Undefined(Loss):
+        def values(self, prediction, target):
+            return np.full(len(prediction), np.nan)
+
+        def gradient(self, prediction, target):
+            return np.zeros_like(prediction)
+
+    with pytest.raises(ValueError, match=r"took none .* last error was: .* not finite \(nan"):
+        check_loss(Undefined(), 2)
 
 
 def test_loss_is_checked_where_the_user_says():

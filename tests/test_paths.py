@@ -1,6 +1,7 @@
 """What is no path, or the path of a folder, is refused by every function that takes one."""
 
 import math
+import os
 
 import numpy as np
 import pytest
@@ -109,3 +110,31 @@ def test_a_file_is_no_folder(tmp_path):
     for name, call in calls.items():
         with pytest.raises(OSError, match=rf"^{name}.*'{file}'"):
             call()
+
+
+@pytest.mark.parametrize("name", [*PICTURES, *WRITERS, "BackupAndRestore"])
+def test_a_tilde_is_the_home_folder(name, tmp_path, monkeypatch):
+    """Else there was a folder called "~" where the program runs, or advice to make one."""
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    endings = {"export": ".onnx", "Explanation.save": ".html", "Recorder.save": ".html"}
+    ending = endings.get(name, ".png" if name in PICTURES else ".npz")
+    {**FILES, **FOLDERS}[name](f"~/new{ending}")
+    assert os.listdir(elsewhere) == []
+    if name != "BackupAndRestore":  # which removes what it wrote in a fit that has ended
+        assert os.listdir(home) == [f"new{ending}"]
+
+
+def test_files_are_read_from_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    MODEL.save(tmp_path / "m.npz")
+    MODEL.export(tmp_path / "m.onnx")
+    expected = MODEL.predict(X)
+    np.testing.assert_array_equal(bp.load_model("~/m.npz").predict(X), expected)
+    np.testing.assert_allclose(bp.load_onnx("~/m.onnx").predict(X), expected, rtol=1e-5)
+    MODEL.load_weights("~/m.npz")

@@ -28,7 +28,7 @@ LONGEST_ENDING = 20
 
 
 def check_path(value: Any, name: str) -> str:
-    """The path of a file or a folder as a string.
+    """The path of a file or a folder as a string, with the home folder for a ``~`` in front.
 
     Raises:
         TypeError: It is no path.
@@ -53,7 +53,7 @@ def check_path(value: Any, name: str) -> str:
         encoded = b"\0"  # half a character
     if b"\0" in encoded:
         raise ValueError(f"{name} holds a character that no path can have: it is {value!r}.")
-    return path
+    return os.path.expanduser(path)
 
 
 def check_file(path: FilePath) -> str:

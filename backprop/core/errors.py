@@ -89,6 +89,8 @@ def misfit(
         advice = f"add the axis of the channels, {name}[..., np.newaxis]"
     elif code:
         advice = f"pass {code}"
+    elif shape[:1] == (1,) and shape[2:] == input_shape:  # the list of one input that Keras takes
+        advice = f"pass {name}[0], the samples themselves"
     return f"{layer} was built for {built} but {found}: {advice}."
 
 

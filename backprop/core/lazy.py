@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 
@@ -27,7 +28,9 @@ def lazy_names(
         if name in names:
             return import_module(f"{folder}.{name}")
         if name not in file_of:
-            raise AttributeError(f"module {folder!r} has no attribute {name!r}")
+            path = f"{folder}.{name}"  # estimators, which nothing else loads
+            hint = f" before import {path}" if name[:1] != "_" and find_spec(path) else ""
+            raise AttributeError(f"module {folder!r} has no attribute {name!r}{hint}")
         return getattr(import_module(file_of[name]), name)
 
     def dir_() -> list[str]:

@@ -110,6 +110,8 @@ class CheckedParameter:
                 f"{name} of {self.name} stays what it is in a built model, whose layers and files "
                 f"go by it: give it to add_parameter in make_parameters."
             )
+        elif name in ELSEWHERE:
+            self.__getattr__(name)
         object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> NoReturn:

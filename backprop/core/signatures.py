@@ -30,6 +30,7 @@ INSTEAD = {
     "index": "write model.layers[index]",
     "test_size": "the name is test_fraction, a part of the samples",
     "random_state": "the name is seed",
+    "return_X_y": "all data sets are returned as (X, y), (X_test, y_test)",
     "stratify": "the parts have the classes of y as all samples do",
     **dict.fromkeys(
         ("overwrite", "save_format"), "there is one format, and a file that is there is replaced"

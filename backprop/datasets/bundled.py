@@ -21,10 +21,12 @@ import os
 import numpy as np
 
 from backprop.core.checks import check_flag
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.datasets.splitting import Parts, as_images, standardize, stratified_split
 
 
+@answered
 def load_digits(images: bool = False) -> Parts:
     """1,797 handwritten digits of 13 writers: images of 8×8 pixels, ten classes.
 
@@ -53,6 +55,7 @@ def load_digits(images: bool = False) -> Parts:
     return as_images(parts, (8, 8, 1)) if check_flag(images, "images") else parts
 
 
+@answered
 def load_iris() -> Parts:
     """150 irises of three species, four lengths in centimetres of each.
 
@@ -75,6 +78,7 @@ def load_iris() -> Parts:
     return _load_standardized("iris")
 
 
+@answered
 def load_wine() -> Parts:
     """178 wines of one Italian region, from three cultivars, by 13 chemical measurements.
 
@@ -97,6 +101,7 @@ def load_wine() -> Parts:
     return _load_standardized("wine")
 
 
+@answered
 def load_breast_cancer() -> Parts:
     """569 breast tumours, malignant or benign, by 30 measurements of their cell nuclei.
 

@@ -15,6 +15,7 @@ from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_flag, check_integer, check_list, is_row
 from backprop.core.durable import FilePath, check_file, check_path
 from backprop.core.errors import CorruptFileError, said
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.datasets.orders import Orders
 
@@ -104,6 +105,7 @@ class Parquet(Orders):
             ) from error
 
 
+@answered
 def from_parquet(
     path: FilePath,
     columns: Sequence[str],
@@ -241,6 +243,7 @@ class ImageFolder(Orders):
         return pixels.repeat(3, -1) if deep and self.mode == "RGB" else pixels
 
 
+@answered
 def from_image_folder(
     path: FilePath,
     size: tuple[int, int],

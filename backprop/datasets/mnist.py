@@ -10,6 +10,7 @@ from backprop.core.checks import check_flag
 from backprop.core.durable import FilePath, check_path
 from backprop.core.errors import DataError
 from backprop.core.file_kinds import kind_of_file
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.datasets.download import SHA256, cache_folder, download
 from backprop.datasets.splitting import Parts, as_images
@@ -18,6 +19,7 @@ IMAGES_MAGIC = 0x00000803  # the last byte of an IDX magic number is the number 
 LABELS_MAGIC = 0x00000801
 
 
+@answered
 def load_mnist(path: FilePath | None = None, images: bool = False) -> Parts:
     """70,000 handwritten digits, images of 28×28 pixels: 60,000 for training, 10,000 for the test.
 
@@ -66,7 +68,7 @@ def load_mnist(path: FilePath | None = None, images: bool = False) -> Parts:
         for name in _missing(place):
             download(name, place)
     else:
-        place = os.path.expanduser(check_path(path, "path"))
+        place = check_path(path, "path")
     parts = _read(place)
     return as_images(parts, (28, 28, 1)) if check_flag(images, "images") else parts
 

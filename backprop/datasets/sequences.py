@@ -10,11 +10,13 @@ from backprop.core.checks import check_choice, check_integer
 from backprop.core.errors import ShapeError, said
 from backprop.core.frames import labels_of
 from backprop.core.rounding import SOME, warn_of_rounding
+from backprop.core.signatures import answered
 from backprop.core.types import Array, DTypeLike
 
 ENDS = ("pre", "post")
 
 
+@answered
 def pad_sequences(
     sequences: Sequence[Any],
     maxlen: int | None = None,
@@ -150,6 +152,7 @@ def as_sequence(given: Any, k: int) -> Array:
     return array
 
 
+@answered
 def windows(series: Any, length: int, horizon: int = 1, stride: int = 1) -> tuple[Array, Array]:
     """Stretches of a long series, and what follows each of them: samples for forecasting.
 
@@ -179,6 +182,8 @@ def windows(series: Any, length: int, horizon: int = 1, stride: int = 1) -> tupl
                [1, 2, 3]]), array([[3],
                [4]]))
     """
+    if isinstance(series, str):
+        raise TypeError("series is a text: pass its numbers, Vocabulary(text, …).encode(text).")
     steps = to_array(series, "series")
     sizes = {"length": length, "horizon": horizon, "stride": stride}
     length, horizon, stride = (check_integer(value, name) for name, value in sizes.items())

@@ -99,6 +99,7 @@ def any_array(x: Any, name: str) -> Array:
     return asarray(x, name) if columns is None else np.asanyarray(x)
 
 
+@answered
 def standardize(X: npt.ArrayLike, *others: npt.ArrayLike) -> tuple[Array, ...]:
     """Brings every feature of ``X`` to mean 0 and standard deviation 1, and ``others`` alike.
 

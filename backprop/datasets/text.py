@@ -4,7 +4,10 @@ import os
 
 import numpy as np
 
+from backprop.core.signatures import answered
 
+
+@answered
 def load_shakespeare() -> str:
     """The 154 sonnets of William Shakespeare, 95,609 characters, of which 62 are different.
 

@@ -16,6 +16,7 @@ from backprop.core.checks import check_choice, check_integer
 from backprop.core.durable import FilePath, check_file, replacing
 from backprop.core.errors import CorruptFileError, said
 from backprop.core.file_kinds import kind_of_file
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.datasets.sequences import check_no_table, pad_sequences
 
@@ -75,6 +76,7 @@ class Vocabulary:
         """A text's words or characters."""
         return list(text) if self.kind == "characters" else WORD.findall(text.lower())
 
+    @answered
     def encode(
         self, texts: str | Iterable[str], maxlen: int | None = None, padding: str = "post"
     ) -> Array:
@@ -97,6 +99,7 @@ class Vocabulary:
             return numbers[0] if maxlen is None else numbers[0][: check_integer(maxlen, "maxlen")]
         return pad_sequences(numbers, maxlen, padding=padding, truncating=padding)
 
+    @answered
     def decode(self, numbers: Any) -> Any:
         """The text of numbers ``(T,)``, or the list of texts of numbers ``(N, T)``.
 
@@ -120,6 +123,7 @@ class Vocabulary:
         found = [names[int(k)] for k in numbers if k != PADDING]
         return (" " if self.kind == "words" else "").join(found)
 
+    @answered
     def save(self, path: FilePath) -> None:
         """Writes the vocabulary into a file of NumPy's, ``.npz``."""
         written = json.dumps({"kind": self.kind, "tokens": self.tokens}).encode()

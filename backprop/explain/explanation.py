@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from backprop.core.checks import is_whole
 from backprop.core.durable import FilePath, check_file, save_text
 from backprop.core.errors import said
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.explain.drawing import draw
 from backprop.explain.formulas import derivation
@@ -77,6 +78,7 @@ class Explanation:
         return self.layers[self._position(layer)]
 
     @quietly
+    @answered
     def paths(self, source: str | int, unit: int = 0, sample: int = 0) -> Paths:
         """The chain rule written out: all paths from one unit to the loss, and their sum.
 
@@ -101,11 +103,13 @@ class Explanation:
         return find_paths(self._record, position + after, unit, sample)
 
     @quietly
+    @answered
     def latex(self) -> str:
         """The derivation in LaTeX with its numbers, for a document that loads ``amsmath``."""
         return as_latex(self._head(), derivation(self._record))
 
     @quietly
+    @answered
     def plot(self, path: FilePath | None = None, sample: int = 0) -> Figure:
         """Draws the activations flowing forward and the error flowing back.
 
@@ -119,6 +123,7 @@ class Explanation:
         """
         return draw(self._record, path, sample)
 
+    @answered
     def save(self, path: FilePath) -> None:
         """Writes the explanation to a file, in the form that its ending names.
 
@@ -181,6 +186,7 @@ class Explanation:
         return f"<Explanation of {names}: loss {self.loss:.6g}; print it>"
 
 
+@answered
 def explain(model: Explainable, X: Any, y: Any, sample_weight: Any = None) -> Explanation:
     """One forward and backward pass and the update that would follow, laid open.
 

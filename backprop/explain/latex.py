@@ -23,7 +23,7 @@ _LETTER = rf"[A-Za-z][A-Za-z0-9]+(?:_[A-Za-z0-9]+)*|[A-Za-z{''.join(_LETTERS)}]"
 _HIGH = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _LOW = "₀₁₂₃₄₅₆₇₈₉"
 _INDEX = r"(?:_(?P<index{n}>[A-Za-z]+|\{{[^}}]*\}}))?"
-_PATH = r"(?:[^\s(),;∂]*[^\W\d][^\s(),;∂]*\.)"  # dense_1. of the layers in a block
+_PATH = r"(?:[^\s(),;∂Δ]*[^\W\dΔ][^\s(),;∂Δ]*\.)"  # dense_1. of the layers in a block
 _SYMBOL = (
     rf"(?P<path{{n}}>{_PATH}(?=[A-Za-z]))?"
     rf"(?P<letter{{n}}>{_LETTER})(?P<primes{{n}}>′*)(?P<units{{n}}>[{_LOW}]+(?:,[{_LOW}]+)?)?"

@@ -11,6 +11,7 @@ import numpy as np
 from backprop.core.checks import check_integer
 from backprop.core.frames import check_labels
 from backprop.core.frozen import of_result
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.data.inputs import check_inputs
 from backprop.data.sources import check
@@ -95,6 +96,7 @@ class GradientCost:
     __repr__ = __str__
 
 
+@answered
 def gradient_cost(model: Model, X: Array, y: Array, max_passes: int = 2000) -> GradientCost:
     """Counts and times three ways to ∂E/∂θ on a batch.
 

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_integer
+from backprop.core.errors import said
 from backprop.core.frames import check_labels
 from backprop.core.parameters import Parameter
+from backprop.core.signatures import answered
 from backprop.core.types import Array, is_sparse
 from backprop.core.walk import objects_in
 from backprop.data.inputs import check_inputs
@@ -31,6 +33,7 @@ SMALLEST = 1e-3
 
 
 @quietly
+@answered
 def check_gradients(
     model: Model, X: Any, y: Any, sample_weight: Any = None, max_entries: int = 100
 ) -> GradientReport:
@@ -159,6 +162,8 @@ def differentiate(
         return ["backward returned None instead of ∂E/∂X."] * needed
     if "X" not in real.tensors:
         return []
+    if not isinstance(returned, np.ndarray):
+        return [f"backward returned {said(returned)} instead of ∂E/∂X, an array."]
     delta, shape = np.array(returned), real.tensors["X"].shape
     if delta.shape != shape:
         return [f"backward returned an array of shape {delta.shape} for inputs of shape {shape}."]
@@ -176,7 +181,7 @@ def compare(
 ) -> GradientReport:
     """Compares the gradients of ``real`` by its tensors with the numeric ones."""
     rng = np.random.default_rng(0)
-    if real() != real():
+    if not np.array_equal(real(), real(), equal_nan=True):
         changed = (
             "two training passes at the same point gave different numbers: draw random numbers "
             "from a Generator that the layer holds, and keep nothing from pass to pass."

@@ -1,11 +1,13 @@
 """The table of a model's layers, output shapes and parameters."""
 
 from backprop.core.console import aligned
+from backprop.core.signatures import answered
 from backprop.core.types import Shape
 from backprop.layers import Layer
 from backprop.layers.block import walk
 
 
+@answered
 def summary(layers: list[Layer], input_shape: Shape | None, title: str = "Sequential") -> str:
     """A table of the layers: name and kind, shape of the output, number of parameters.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.layers import Chain, Layer
 from backprop.layers.block import walk
@@ -14,6 +15,7 @@ from backprop.training.divergence import quietly
 
 
 @quietly
+@answered
 def layer_outputs(chain: Chain, X: Array) -> dict[str, Array]:
     """The output of every layer in inference, by its way; nothing is left in the layers.
 

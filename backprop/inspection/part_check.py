@@ -10,6 +10,7 @@ from backprop import losses
 from backprop.core import console
 from backprop.core.checks import check_integer, check_shape
 from backprop.core.errors import ShapeError, said
+from backprop.core.signatures import answered
 from backprop.core.types import Array, Shape
 from backprop.core.walk import objects_in
 from backprop.inspection.copies import generators, in_complex, in_float64
@@ -26,6 +27,7 @@ from backprop.layers.returned import check_outputs, check_own_methods
 from backprop.losses import Loss
 
 
+@answered
 def check_layer(
     layer: Layer, input_shape: int | Shape, *, batch_size: int = 5, seed: int = 0
 ) -> GradientReport:
@@ -77,6 +79,11 @@ def check_layer(
             f"forward returned an array of shape {Y.shape}, but output_shape({shape}) promises "
             f"{expected}."
         )
+    if not np.isfinite(Y).all():
+        problems.append(
+            "forward returned numbers that are not finite (nan, inf), of which there is no "
+            "derivative, for inputs from a normal distribution."
+        )
     R = rng.standard_normal(Y.shape)
     if layer.input_shape is None and goes_on_without(untouched, X, R):
         problems.append("backward without a training forward before it must raise an error.")
@@ -120,12 +127,19 @@ def contract(layer: Layer, X: Array, R: Array) -> Iterator[str]:
     if changed:
         yield f"forward(X, training=False) must change nothing in the layer: {changed} changed."
     second = np.array(layer.forward(given, training=False))
-    if not np.array_equal(first, second):
+    if not np.array_equal(first, second, equal_nan=True):
         yield "forward(X, training=False) returned different outputs for the same inputs."
     layer.forward(given, training=True)
     if not np.array_equal(given, X):
         yield "forward wrote into its input."
+    weights = [(p, p.value.copy()) for p in layer.parameters if p.learned]
     layer.backward(delta)
+    for p, value in weights:
+        if not np.array_equal(p.value, value):
+            yield (
+                f"backward changed the values of {p.name}, which is the optimizer's part: it "
+                f"writes the gradient alone, into .gradient[...]."
+            )
     if not np.array_equal(delta, R):
         yield "backward wrote into the delta that it was given."
     if not np.array_equal(given, X):
@@ -169,6 +183,7 @@ def difference(before: dict[str, Any], after: dict[str, Any]) -> str:
     return ", ".join(path.removeprefix(".") for path in paths[:3])
 
 
+@answered
 def check_loss(
     loss: Loss,
     output_shape: int | Shape,
@@ -200,7 +215,7 @@ def check_loss(
     if not isinstance(loss, Loss):
         raise TypeError(f"loss must be a loss, an object with brackets, but it is {said(loss)}.")
     rng = np.random.default_rng(check_integer(seed, "seed", 0))
-    losses.get(loss)  # looks at how its methods take their arguments
+    loss = losses.get(loss)  # looks at how its methods take their arguments
     if type(loss).values is Loss.values:
         loss.values(np.empty(0), np.empty(0))  # says that it must be defined
     twin = in_float64(loss)

@@ -7,6 +7,7 @@ import numpy as np
 from backprop import plotting
 from backprop.callbacks import Callback, Logs
 from backprop.core.durable import FilePath, check_file, save_text
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.inspection.training_page import training_page
 
@@ -75,14 +76,17 @@ class Recorder(Callback):
                 delta = layer.delta * len(layer.delta)  # undoes the mean over the batch
                 self.deltas.setdefault(layer.name, []).append(delta.ravel())
 
+    @answered
     def plot_weights(self, path: FilePath | None = None) -> "Figure":
         """The distribution of each layer's weights over the epochs."""
         return plotting.histograms(self.weights, "weights", path)
 
+    @answered
     def plot_deltas(self, path: FilePath | None = None) -> "Figure":
         """The sizes of each layer's δ over the epochs, on a log axis: it shows where δ vanishes."""
         return plotting.histograms(self.deltas, "δ = ∂E/∂Z", path, logarithmic=True)
 
+    @answered
     def save(self, path: FilePath, X: Any = None, y: Any = None) -> None:
         """Writes a page to scrub through the epochs; it needs nothing but a browser.
 

@@ -11,6 +11,7 @@ from backprop import plotting
 from backprop.core.checks import check_integer, check_numbers, check_positive
 from backprop.core.durable import FilePath
 from backprop.core.frozen import of_result
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.protocol import Model, check_model
 
@@ -52,6 +53,7 @@ class LossSurface:
         return plotting.loss_surface(self.alphas, self.betas, self.losses, self.path, path)
 
 
+@answered
 def loss_surface(
     model: Model,
     X: Array,

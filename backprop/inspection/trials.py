@@ -49,6 +49,7 @@ def suitable(
                 with np.errstate(all="ignore"):
                     if np.isfinite(loss.forward(P, y)) and np.isfinite(loss.backward()).all():
                         return P, y
+                    refused = ValueError("the loss or its gradient was not finite (nan, inf).")
             except Exception as error:  # a user's loss may refuse by any
                 refused = error
     raise ValueError(

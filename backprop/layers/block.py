@@ -137,6 +137,8 @@ class Block(Layer):
 
     def build_child(self, layer: Layer, input_shape: Shape) -> Shape:
         """Builds a layer that it holds, and returns the shape of one sample of its output."""
+        if layer.name is None:  # nobody has adopted it
+            self.adopt(layer)
         layer.build(input_shape, self._rng, self.dtype)
         for parameter in layer.parameters:
             parameter.name = f"{layer.name}.{parameter.name}"

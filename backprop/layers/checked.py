@@ -25,6 +25,7 @@ ELSEWHERE = {
     **{name: ALIASES[name] for name in ("kernel", "recurrent_kernel", "embeddings")},
     "bias": "b, or beta of a normalisation",
     "call": "forward",
+    "add_weight": "add_parameter(name, shape, initializer), to be called in make_parameters",
     "output": "activations(x) of the model",
 }
 """What there is for attributes of other libraries' layers."""
@@ -186,16 +187,23 @@ class CheckedLayer(Settings):
         Raises:
             NoForwardError: No ``forward(X, training=True)`` came before.
             ShapeError: delta has another shape than Y; it would be broadcast.
+            ValueError: delta is ∂E/∂X already, of a loss that is joined with this layer.
         """
         if Y is None:
             raise NoForwardError(
                 f"{self}: backward needs the activations of a training pass: call "
                 f"forward(X, training=True) first.{self._half()}"
             )
-        if delta.shape != Y.shape:
+        shape = getattr(delta, "shape", ())  # of a number, such as E itself, there is none
+        if shape != Y.shape:
             raise ShapeError(
                 f"{self} returned an array of shape {Y.shape}, but backward received a delta of "
-                f"shape {delta.shape}: pass ∂E/∂Y, one number for each output."
+                f"shape {shape}: pass ∂E/∂Y, one number for each output."
+            )
+        if delta is vars(self).get("_joined"):
+            raise ValueError(
+                f"{self} is joined with the loss, whose backward returned the derivative by the "
+                f"inputs of {self}: call model.backward(), or go on with the layer before it."
             )
 
     def checked_delta(self, delta: Array, Y: Array | None) -> Array:

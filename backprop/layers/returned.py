@@ -148,12 +148,13 @@ def backward_looked_at(layer: Layer, delta: Array, before: Array) -> Any:
     """∂E/∂X of a layer of the user's own, which must leave delta and the layer's inputs alone.
 
     Raises:
-        ValueError: It wrote into one of them, or did not write a gradient.
+        ValueError: It wrote into one of them or into weights, or did not write a gradient.
     """
     found = _inputs.pop(id(layer), None)
     X = None if found is None else found()
     inputs = None if X is None else X.copy()
     learned = [p for p in layer.parameters if p.trainable and not layer.of_package]
+    values = [(p, p.value.copy()) for p in learned]
     if any(np.isnan(p.gradient).any() for p in learned):  # somebody else looks at them
         learned = []
     for p in learned:
@@ -162,6 +163,13 @@ def backward_looked_at(layer: Layer, delta: Array, before: Array) -> Any:
     if np.isfinite(before).all():
         check_written(layer, learned, before)
     check_unchanged(layer, before, delta, "backward")
+    for p, value in values:
+        if not np.array_equal(p.value, value, equal_nan=True):
+            p.value[...] = value
+            raise ValueError(
+                f"{layer}.backward changed the values of {p.name!r}, which is the optimizer's "
+                f"part: write the gradient alone, into .gradient[...]."
+            )
     if X is not None and inputs is not None:
         check_unchanged(layer, inputs, X, "backward", "inputs of its forward pass")
     return dX

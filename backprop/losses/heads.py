@@ -44,6 +44,7 @@ class MatchedHead(Loss):
         self.formula = loss.logit_formula
         self._guess: Array | None = None
         self._partition: Partition = None
+        self._made: Any = None  # A, and not that of a forward of the activation's own
         self._weight: Array | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -114,6 +115,7 @@ class MatchedHead(Loss):
         self._guess = self.loss.likeliest(output)
         A, self._partition = self.loss.probabilities(output, out, self._guess)
         self.activation.Z, self.activation.A = output, A
+        self._made = A
         return A
 
     def values(self, prediction: Array, target: Array) -> Array:
@@ -127,7 +129,8 @@ class MatchedHead(Loss):
     def sample_losses(self, prediction: Array, target: Array, each: bool = False) -> Array:
         """ℓ of the last training ``predict``, which returned ``prediction``."""
         Z, A = self.activation.Z, self.activation.A
-        if prediction is not A and not np.array_equal(prediction, A, equal_nan=True):
+        given = prediction is A or np.array_equal(prediction, A, equal_nan=True)
+        if A is not self._made or not given:
             raise ValueError(
                 f"{self} is joined with the model's {self.activation}: pass it what "
                 f"model.forward(X, training=True) returned last. For other arrays use a loss of "
@@ -146,8 +149,10 @@ class MatchedHead(Loss):
         return self.loss.total(values, sample_weight)
 
     def backward(self) -> Array:
-        """∂E/∂Z."""
-        return self.loss.backward()
+        """∂E/∂Z; the activation refuses it, whose own ``backward`` takes ∂E/∂A."""
+        delta: Array = self.loss.backward()
+        vars(self.activation)["_joined"] = delta
+        return delta
 
     def prediction_delta(self) -> Array | None:
         """∂E/∂A, by the loss on probabilities: to look at; None until ``forward`` has taken A."""

@@ -60,7 +60,7 @@ def is_known(name: str) -> bool:
 
 
 def get(loss: str | Loss) -> Loss:
-    """The loss of that name, or the object itself.
+    """The loss of that name, or the object itself; without the activation that it is joined with.
 
     Raises:
         ValueError: No loss has that name.
@@ -75,4 +75,4 @@ def get(loss: str | Loss) -> Loss:
     own = "values(prediction, target) and, below it, gradient(prediction, target)"
     found = resolve(loss, Loss, _BY_NAME, "loss", own, _KERAS)
     check_methods(found, METHODS, "buffers", keeps=True)
-    return found
+    return found.unjoined  # of model.loss, which another compile may be given

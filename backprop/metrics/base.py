@@ -29,8 +29,7 @@ class Metric(KnowsVerbs, Settings):
     for a root, a ratio or a ranking, the subclass keeps what it needs. Predictions may lie in a
     buffer that the next batch overwrites: keep copies.
 
-    A subclass writes ``update``, ``result`` and ``reset``; one that is a mean over samples derives
-    from ``MeanMetric`` and writes its formula alone.
+    A subclass writes ``update``, ``result`` and ``reset``; a ``MeanMetric`` its formula alone.
 
     Args:
         name: Its key in logs and History.
@@ -250,9 +249,10 @@ class Metric(KnowsVerbs, Settings):
     def misfit(self, prediction: Array, target: Array, rule: str) -> ShapeError:
         """The error that says that predictions and targets cannot be compared."""
         found, given = show_shapes(prediction.shape, target.shape)
+        reshape = ", or reshape the targets" * (prediction.size == target.size)
         return ShapeError(
             f"metric {self.name!r}: {rule}, but the predictions have the shape {found} and the "
-            f"targets {given}: choose another metric, or reshape the targets."
+            f"targets {given}: choose another metric{reshape}."
         )
 
 

@@ -8,9 +8,11 @@ from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_one_class
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 
 
+@answered
 def confusion_matrix(y_true: Any, y_pred: Any, n_classes: int | None = None) -> Array:
     """C with C[i, j] the number of samples of class i that were predicted as class j.
 

@@ -35,6 +35,7 @@ class LossMetric(MeanMetric):
                 raise TypeError(
                     f"LossMetric(loss) must be a loss such as Huber(), not {said(loss)}."
                 )
+        loss = getattr(loss, "unjoined", loss)  # of model.loss, which is joined with an activation
         super().__init__(default_name(loss) if name is None else name)
         self.loss = loss
         self._own = loss.apart()  # the other may have the batch of a training in it

@@ -1,6 +1,7 @@
 """The contract of an optimizer: a formula on stretches of two vectors, θ and its gradient g."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from backprop.core.checks import check_number
 from backprop.core.parameters import Parameters
@@ -58,6 +59,8 @@ class Optimizer(Bookkeeping):
     scratches = 1
     initial_state = 0.0
     full_batch = by_parameter = False
+    _schedule: Any = None
+    _learning_rate = 0.0  # a class of one's own may set the rate before it calls super().__init__
 
     # ------------------------------------------------------------------ what a subclass defines
 

@@ -46,7 +46,7 @@ def get(optimizer: str | Optimizer) -> Optimizer:
     if not found.full_batch:
         update = ", ".join(["theta, g, scratch", *found.used_slots()])
         methods = {"coefficients": "t, eta", "update": update, "step": "parameters"}
-    check_methods(found, methods, "_learning_rate", keeps=True)
+    check_methods(found, methods, "_keep", keeps=True)
     for name, held in vars(found).items():
         inside = [*held.values()] if isinstance(held, dict) else held
         for each in inside if isinstance(inside, list | tuple) else [held]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from backprop.core.arrays import to_array
 from backprop.core.durable import FilePath
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.plotting.style import finite_array, new_figure, save
 
@@ -20,6 +21,7 @@ _COLUMNS = 4
 """Heads in a row."""
 
 
+@answered
 def attention(
     weights: Array, steps: Sequence[str] | None = None, path: FilePath | None = None
 ) -> Figure:

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from backprop.core.durable import FilePath
+from backprop.core.signatures import answered
 from backprop.plotting.style import colours, finite_array, new_figure, save, unbox
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@answered
 def gradient_costs(
     weights: Sequence[int], seconds: Mapping[str, Sequence[float]], path: FilePath | None = None
 ) -> Figure:

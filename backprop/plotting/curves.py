@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from backprop.core.checks import check_list, check_text
 from backprop.core.durable import FilePath
 from backprop.core.errors import said
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.plotting.style import (
     colours,
@@ -58,6 +60,7 @@ class _Run(NamedTuple):
     epochs: Array
 
 
+@answered
 def loss_curves(
     histories: Curves | Mapping[str, Curves],
     keys: str | Sequence[str] | None = None,
@@ -246,7 +249,8 @@ def single_numbers(record: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[fl
     """
     found: dict[str, Sequence[float | None]] = {}
     for name, values in record.items():
-        lists = [value for value in values if isinstance(value, list)]
+        # a number alone, as of one evaluation, is refused by whoever looks at the axes
+        lists = [] if isinstance(values, Real) else [v for v in values if isinstance(v, list)]
         if not lists:
             found[name] = values
         for k in range(max(map(len, lists), default=0)):

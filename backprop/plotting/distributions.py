@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backprop.core.durable import FilePath
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.plotting.style import epoch_ticks, new_figure, save, spans_decades
 
@@ -18,6 +19,7 @@ _BINS = 60
 _QUANTILES = (0.05, 0.5, 0.95)
 
 
+@answered
 def histograms(
     arrays_by_layer: Mapping[str, Sequence[Array]],
     title: str,

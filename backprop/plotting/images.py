@@ -11,6 +11,7 @@ import numpy as np
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_position
 from backprop.core.durable import FilePath
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.plotting.nodes import short
 from backprop.plotting.style import finite_array, new_figure, save
@@ -22,6 +23,7 @@ MOST = 64
 """Pictures in a grid; more would be too small to be seen."""
 
 
+@answered
 def filters(W: Any, channel: int | None = None, path: FilePath | None = None) -> Figure:
     """Draws the filters of a convolution: blue where a weight is negative, red where positive.
 
@@ -55,6 +57,7 @@ def filters(W: Any, channel: int | None = None, path: FilePath | None = None) ->
     return _grid(pictures, caption, path, cmap="RdBu_r", vmin=-largest, vmax=largest)
 
 
+@answered
 def feature_maps(A: Any, path: FilePath | None = None) -> Figure:
     """Draws what a layer makes of one image: a picture for each channel, dark where it is large.
 
@@ -78,6 +81,7 @@ def feature_maps(A: Any, path: FilePath | None = None) -> Figure:
     return _grid([maps[:, :, k] for k in range(maps.shape[2])], caption, path, cmap="Greys")
 
 
+@answered
 def saliency(image: Any, gradient: Any, path: FilePath | None = None) -> Figure:
     """Draws an image beside the size of ∂E/∂X: the pixels that matter most to the loss are dark.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backprop.core.durable import FilePath
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.plotting.style import finite_array, new_figure, save, spans_decades
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _LEVELS = 24
 
 
+@answered
 def loss_surface(
     alphas: Array,
     betas: Array,

@@ -11,6 +11,7 @@ import numpy as np
 from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.durable import FilePath
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.plotting.style import (
     MISTAKE,
@@ -29,6 +30,7 @@ _GAP = 0.12  # between images, as a share of an image's width
 _MOST_NUMBERED = 20  # classes; above that the numbers in the cells would be too small to read
 
 
+@answered
 def predictions_grid(
     images: Array,
     labels: Array,
@@ -119,6 +121,7 @@ def predictions_grid(
     return save(figure, path)
 
 
+@answered
 def confusion_matrix(
     matrix: Array,
     class_names: Sequence[str] | None = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backprop.core.durable import FilePath
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.plotting.style import PALETTE, finite_array, new_figure, save, unbox
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@answered
 def learning_rates(
     rates: Array, losses: Array, suggestion: float | None = None, path: FilePath | None = None
 ) -> Figure:

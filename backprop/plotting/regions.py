@@ -11,7 +11,7 @@ from backprop.core.checks import check_integer
 from backprop.core.durable import FilePath
 from backprop.core.errors import said
 from backprop.core.frames import check_labels
-from backprop.core.signatures import check_function
+from backprop.core.signatures import answered, check_function
 from backprop.core.types import Array
 from backprop.plotting.style import (
     class_indices,
@@ -47,6 +47,7 @@ class Plane(NamedTuple):
     share: Array
 
 
+@answered
 def decision_regions(
     predict: Any,
     X: Array,

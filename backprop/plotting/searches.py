@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backprop.core.durable import FilePath
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.plotting.style import LOG_SPAN, PALETTE, finite_array, new_figure, save, unbox
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@answered
 def setting_scores(
     values: Mapping[str, Sequence[Any]],
     means: Array,

@@ -59,6 +59,7 @@ class CompiledNetwork(Network):
         self.stop_training, self.resume_at = False, (0, 0)
         super().__init__(layers, seed, dtype, *more)
 
+    @answered
     def add(self, layer: Layer | Input) -> None:
         """Appends a layer; the weights of those before it stay as they are.
 

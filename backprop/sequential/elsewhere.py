@@ -13,7 +13,11 @@ WEIGHTS = "write model.get_weights() or model.parameters"
 
 ELSEWHERE = {
     "predict_proba": "model.predict(x) returns the probabilities",
-    "predict_classes": "write model.predict(x).argmax(axis=-1)",
+    "predict_classes": (
+        "write model.predict(x).argmax(axis=-1), or, where each output is an answer by itself, as "
+        "after a Sigmoid, model.predict(x) > 0.5"
+    ),
+    "load": "write bp.load_model(path), or model.load_weights(path)",
     "score": "write model.evaluate(x, y)",
     "partial_fit": "write model.fit(x, y), which goes on where the last fit ended",
     **dict.fromkeys(("train", "eval"), NO_MODES),

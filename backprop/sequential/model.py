@@ -58,6 +58,7 @@ class Sequential(CompiledNetwork):
         array([0., 1., 1., 0.], dtype=float32)
     """
 
+    @answered
     def reset(self, seed: int | None = None) -> None:
         """Draws new weights and forgets all training.
 

@@ -236,6 +236,7 @@ class Network(Weights):
         """
         return predict(self, x, batch_size, verbose, steps, callbacks)
 
+    @answered
     def predict_on_batch(self, x: Any) -> Array:
         """The outputs for one batch, computed at once.
 
@@ -253,8 +254,7 @@ class Network(Weights):
             ValueError: There is none.
 
         Example:
-            >>> model = bp.Sequential([bp.layers.Residual([bp.layers.Dense(2)])])
-            >>> model.get_layer("residual_1.dense_1")
+            >>> bp.Sequential([bp.layers.Chain([bp.layers.Dense(2)])]).get_layer("chain_1.dense_1")
             <Dense 'dense_1'>
         """
         found = dict(walk(self.layers))
@@ -262,13 +262,13 @@ class Network(Weights):
             return found[name]
         raise ValueError(f"no layer is called {said(name)}: the names are {', '.join(found)}.")
 
+    @answered
     def activations(self, x: Any) -> dict[str, Array]:
         """The output of every layer for a batch, by the layer's name or, in blocks, its way.
 
         Example:
-            >>> model = bp.Sequential([bp.layers.ReLU(), bp.layers.Rescaling(10)])
-            >>> model.activations([[-1.0, 2.0]])["relu_1"]
-            array([[0., 2.]], dtype=float32)
+            >>> bp.Sequential([bp.layers.ReLU()]).activations([[-1.0, 2.0]])
+            {'relu_1': array([[0., 2.]], dtype=float32)}
         """
         check_labels(x, self.feature_names)
         X = check_inputs(x, self.input_shape, self._some_layers(), "x", self.dtype)

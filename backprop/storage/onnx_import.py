@@ -48,7 +48,7 @@ def import_onnx(model_class: type[M], path: FilePath) -> M:
     origin = repr(name)
     try:
         check_regular(name)
-        return read_model(model_class, load_graph(path, origin), origin)
+        return read_model(model_class, load_graph(name, origin), origin)
     except (ImportError, OSError):
         raise
     except Exception as error:  # whatever onnx and NumPy make of damage

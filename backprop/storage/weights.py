@@ -42,8 +42,8 @@ def load_weights(model: Any, path: FilePath) -> None:
         ImportError: It is Keras's, and the package ``h5py`` is not installed.
     """
     name, parameters = check_file(path), model.parameters
-    weights = reader_of(name)(model.layers, path)
-    with files.belief(path):
+    weights = reader_of(name)(model.layers, name)
+    with files.belief(name):
         snapshot.check_weights(parameters, weights, repr(name))
     snapshot.set_weights(parameters, weights)
 

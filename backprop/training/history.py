@@ -10,6 +10,7 @@ from backprop.callbacks import Callback, Logs
 from backprop.callbacks.base import numbers_of
 from backprop.core.durable import FilePath
 from backprop.core.elsewhere import WithoutItems
+from backprop.core.signatures import answered
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,6 +85,7 @@ class History(Callback, WithoutItems):
             self.history.setdefault(key, []).append(value)
             self._when.setdefault(key, []).append(len(self.epoch) - 1)
 
+    @answered
     def plot(self, path: FilePath | None = None, keys: Sequence[str] | None = None) -> "Figure":
         """The curves of training and validation, a panel for each quantity.
 

@@ -472,3 +472,13 @@ def test_labels_of_several_kinds_are_both_named():
     words = f"row 0 holds the float 0.0 and row {N - 1} holds the date"
     with pytest.raises(TypeError, match=words):
         MLPClassifier(**SMALL).fit(X, y)
+
+
+@pytest.mark.parametrize("kind", [list, pd.DataFrame, pl.DataFrame, scipy.sparse.csr_array])
+def test_several_labels_are_predicted_as_arrays_unless_they_were_sparse(kind):
+    y = np.eye(3, dtype=int)[np.arange(N) % 3]
+    for how in (MLPClassifier.fit, lambda e, X, y: e.partial_fit(X, y, classes=[0, 1, 2])):
+        found = how(MLPClassifier(**SMALL), X, kind(y))
+        expected = how(MLPClassifier(**SMALL), X, y).predict(X)
+        assert scipy.sparse.issparse(found.predict(X)) == (kind is scipy.sparse.csr_array)
+        assert np.array_equal(scipy.sparse.csr_array(found.predict(X)).toarray(), expected)

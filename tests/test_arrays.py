@@ -559,3 +559,13 @@ def test_text_among_targets_that_are_no_classes_is_not_to_be_numbered():
         TypeError, match=r"targets must be numbers, but y holds text, '\?' in row 7"
     ):
         regressor(1).fit(X, list(y), verbose=0)
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).max == np.finfo(float).max, reason="has no wider one")
+def test_what_overflows_float64_is_not_to_be_computed_in_it():
+    for value, advice in (
+        (1e300, r'scale the numbers or .*"float64"\.'),
+        ("1e4000", "numbers\\.$"),
+    ):
+        with pytest.raises(ValueError, match=f"an overflow in float32, .*{advice}"):
+            classifier().fit(np.full(X.shape, np.longdouble(value)), Y, verbose=0)

@@ -106,7 +106,8 @@ def refuse(
         )
     name = np.dtype(dtype).name
     number = np.format_float_scientific(value, 3, trim="-").replace(".e", "e")  # not 5.e+99
-    advice = ' or make the model with dtype="float64"' if name == "float32" else ""
+    fits = name == "float32" and np.abs(value) <= np.finfo(np.float64).max  # which longdouble may not
+    advice = ' or make the model with dtype="float64"' if fits else ""
     raise ValueError(
         f"{what} {number} in {place(index)}, an overflow in {name}, whose largest number is "
         f"{limit:.4g}: scale the numbers{advice}."

@@ -106,9 +106,7 @@ def refuse(
         )
     name = np.dtype(dtype).name
     number = np.format_float_scientific(value, 3, trim="-").replace(".e", "e")  # not 5.e+99
-    fits = (
-        name == "float32" and np.abs(value) <= np.finfo(np.float64).max
-    )  # which longdouble may not
+    fits = name == "float32" and np.abs(value) <= np.finfo(np.float64).max  # or a longdouble
     advice = ' or make the model with dtype="float64"' if fits else ""
     raise ValueError(
         f"{what} {number} in {place(index)}, an overflow in {name}, whose largest number is "

@@ -523,3 +523,49 @@ def test_numbers_of_a_dtype_that_numpy_does_not_have_are_told_what_to_do():
         model.fit(x, x.astype(short), verbose=0)
     with pytest.raises(TypeError, match=words):
         model.fit(x.astype(short), x, verbose=0)
+
+
+@pytest.mark.parametrize("rows", [deque, lambda rows: [deque(row) for row in rows]])
+def test_rows_in_a_deque_are_read_as_those_of_a_list(rows):
+    masked = np.ma.masked_array(X, np.arange(X.size).reshape(X.shape) == 10)
+    plain = np.asarray(classifier().predict(X))
+    assert np.array_equal(classifier().predict(rows(list(X))), plain)
+    for call in (classifier().predict, lambda x: classifier().fit(x, Y, verbose=0)):
+        with pytest.raises(
+            ValueError, match=r"x is masked, first in row 3|x holds masked, .*row 3"
+        ):
+            call(rows(list(masked)))
+
+
+@pytest.mark.parametrize("given", [X.astype(str), X.astype(str).tolist(), FRAME.astype(str)])
+def test_numbers_written_as_text_are_told_apart_from_words(given):
+    assert np.array_equal(np.asarray(given, float), X)  # which is what the error says
+    with pytest.raises(TypeError, match=r"numbers written as text: .*np\.asarray\(…, float\)"):
+        classifier().fit(given, Y, verbose=0)
+    changed = np.array(given, object)
+    changed[5, 1] = "?"
+    with pytest.raises(TypeError, match=r"'\?' in row 5, column 1 .*encode text"):
+        classifier().fit(changed, Y, verbose=0)
+
+
+def test_text_among_targets_that_are_no_classes_is_not_to_be_numbered():
+    y = T[:, 0].astype(str)
+    with pytest.raises(
+        TypeError, match=r"targets must be numbers, but y .*np\.asarray\(…, float\)"
+    ):
+        regressor(1).fit(X, y, verbose=0)
+    y[7] = "?"
+    with pytest.raises(
+        TypeError, match=r"targets must be numbers, but y holds text, '\?' in row 7"
+    ):
+        regressor(1).fit(X, list(y), verbose=0)
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).max == np.finfo(float).max, reason="has no wider one")
+def test_what_overflows_float64_is_not_to_be_computed_in_it():
+    for value, advice in (
+        (1e300, r'scale the numbers or .*"float64"\.'),
+        ("1e4000", "numbers\\.$"),
+    ):
+        with pytest.raises(ValueError, match=f"an overflow in float32, .*{advice}"):
+            classifier().fit(np.full(X.shape, np.longdouble(value)), Y, verbose=0)

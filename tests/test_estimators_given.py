@@ -437,3 +437,48 @@ def test_targets_of_a_regression_that_are_text(make):
 def test_a_label_that_is_text_is_told_from_a_number():
     with pytest.raises(ValueError, match="y holds the label '1', which is none of the classes"):
         MLPClassifier(**SMALL).fit(X, LABELS, validation_data=(X, (LABELS + 1).astype(str)))
+
+
+@pytest.mark.parametrize("make", [MLPRegressor, SequentialRegressor])
+@pytest.mark.parametrize(
+    ("y", "words"),
+    [
+        (pd.DataFrame({"t": [pd.NA, *range(N - 1)]}, dtype=object), "y holds <NA>, .*row 0, .*'t'"),
+        ([*range(N - 1), None], f"y holds None, first in row {N - 1}"),
+        (pd.Series([*range(N - 1), date(2020, 1, 1)]), f"y must .*row {N - 1} holds the date"),
+        (["1.5"] * (N - 1) + ["?"], f"y must hold numbers, .*'\\?' in row {N - 1}"),
+    ],
+)
+def test_a_target_that_is_no_number_is_named_by_its_row(make, y, words):
+    estimator = make(build) if make is SequentialRegressor else make(**SMALL)
+    with pytest.raises((ValueError, TypeError), match=words):
+        estimator.fit(X, y)
+
+
+def test_frames_with_sparse_columns_are_read():
+    """scikit-learn leaves the dtype of sparse columns as it is, and makes them sparse in y, too."""
+    dummies = pd.get_dummies(pd.Series(list("abc") * 4))
+    sparse = pd.get_dummies(pd.Series(list("abc") * 4), sparse=True)
+    for estimator in (MLPClassifier(**SMALL), SequentialClassifier(build, epochs=1)):
+        expected = sklearn.base.clone(estimator).set_params(random_state=0).fit(dummies, LABELS)
+        found = sklearn.base.clone(estimator).set_params(random_state=0).fit(sparse, LABELS)
+        assert np.allclose(found.predict_proba(sparse), expected.predict_proba(dummies), atol=1e-6)
+    found, expected = (MLPRegressor(**SMALL).fit(X, y) for y in (sparse, dummies))
+    assert np.array_equal(found.predict(X), expected.predict(X))
+
+
+def test_labels_of_several_kinds_are_both_named():
+    y = np.array([0.0] * (N - 1) + [date(2020, 1, 1)], object)
+    words = f"row 0 holds the float 0.0 and row {N - 1} holds the date"
+    with pytest.raises(TypeError, match=words):
+        MLPClassifier(**SMALL).fit(X, y)
+
+
+@pytest.mark.parametrize("kind", [list, pd.DataFrame, pl.DataFrame, scipy.sparse.csr_array])
+def test_several_labels_are_predicted_as_arrays_unless_they_were_sparse(kind):
+    y = np.eye(3, dtype=int)[np.arange(N) % 3]
+    for how in (MLPClassifier.fit, lambda e, X, y: e.partial_fit(X, y, classes=[0, 1, 2])):
+        found = how(MLPClassifier(**SMALL), X, kind(y))
+        expected = how(MLPClassifier(**SMALL), X, y).predict(X)
+        assert scipy.sparse.issparse(found.predict(X)) == (kind is scipy.sparse.csr_array)
+        assert np.array_equal(scipy.sparse.csr_array(found.predict(X)).toarray(), expected)

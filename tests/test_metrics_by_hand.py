@@ -47,3 +47,18 @@ def test_a_model_may_learn_shares():
     X = 1e4 * R.standard_normal((40, 2))  # so that all predictions are 0 or 1
     model.fit(X, SHARES, verbose=0)
     assert np.isfinite(model.evaluate(X, SHARES)).all()
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "longdouble"])
+def test_targets_that_are_not_finite(wrong, dtype):
+    """A comparison with nan is False, as if it were the answer no."""
+    y, large = TRUE.astype(dtype), np.finfo(dtype).max
+    y[7, 1] = wrong
+    for make in (*MADE, metrics.Accuracy, metrics.R2Score, metrics.MeanIoU(3).apart):
+        with pytest.raises(ValueError, match=r"target holds nan or infinite numbers.* row 7"):
+            make().update(SHARES, y)
+    classes = np.array([0, 2, wrong], dtype)
+    with pytest.raises(ValueError, match=r"target holds nan or infinite numbers.* row 2"):
+        metrics.SparseCategoricalAccuracy().update(SHARES[:3], classes)
+    metrics.Precision().update(SHARES, np.full(SHARES.shape, large))  # whose squares overflow

@@ -1,5 +1,7 @@
 """Arrays in files: read block by block, every row once in an epoch."""
 
+import threading
+
 import h5py
 import numpy as np
 import pytest
@@ -251,3 +253,25 @@ def test_a_file_that_was_closed_is_said(tmp_path, data):
     ):
         with pytest.raises(ValueError, match=r"Dataset cannot be read .* is its file closed\? Use"):
             verb(X)
+
+
+def test_an_epoch_that_is_cut_off_waits_for_no_reader():
+    """It is collected on any thread, such as that of zarr, for which the reader waits."""
+    going_on = threading.Event()
+
+    class Slow(Lazy):
+        def __getitem__(self, which):
+            if self.read:
+                going_on.wait(60)
+            return super().__getitem__(which)
+
+    rows = RowsOnDisk([Slow(np.zeros((N, 4)))], ["x"], 10)
+    batches = iter(rows())
+    next(batches)
+    collector = threading.Thread(target=batches.close)
+    collector.start()
+    collector.join(20)
+    waits = collector.is_alive()
+    going_on.set()
+    collector.join()
+    assert not waits

@@ -624,3 +624,19 @@ def test_eager_steps_are_made_by_the_layers_with_the_same_bits(replayed):
         model.fit(x, y, batch_size=4, epochs=4, verbose=0)
     assert replayed == [True, True]  # both sizes of batches, of the first model alone
     assert_same(*map(inside, models))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("largest", [1e30, 1e160, 1e300])
+def test_inputs_whose_squares_overflow_train_as_eager_steps_do(dtype, largest, rng):
+    X, y = rng.standard_normal((40, 3)), rng.standard_normal((40, 1))
+    X[7, 1] = min(largest, 1e30 if dtype == "float32" else largest)
+    found = []
+    for eager in (False, True):
+        model = bp.Sequential([Dense(4), Tanh(), Dense(1)], seed=0, dtype=dtype)
+        model.compile("sgd", "mse", run_eagerly=eager)
+        with np.errstate(all="ignore"):
+            model.fit(X, y, epochs=2, batch_size=8, verbose=0)
+        found.append(model.parameters.values.copy())
+    assert np.isfinite(found[0]).all()
+    assert np.array_equal(*found)

@@ -1,9 +1,11 @@
 """Rescaling and Normalization: where mean and variance come from, and from which rows alone."""
 
 import warnings
+from collections import deque
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import backprop as bp
@@ -330,3 +332,24 @@ def test_variances_that_a_dtype_loses_are_told_of(how, rng):
         words = [str(each.message) for each in found]
         assert len(words) == told
         assert all("e-24 only, whose square is lost in float32" in text for text in words)
+
+
+@pytest.mark.parametrize("make", [deque, tuple, lambda rows: pa.array([*map(list, rows)])])
+def test_rows_of_any_sequence_are_samples(make: Any, rng: Any) -> None:
+    X = rng.standard_normal((20, 3))
+    given, layer = Normalization(), Normalization()
+    given.adapt(X)
+    layer.adapt(make(list(X)))
+    assert np.array_equal(layer.mean, given.mean)
+    assert np.array_equal(layer.variance, given.variance)
+
+
+def test_batches_of_other_features_are_refused(rng: Any) -> None:
+    """They have as many numbers as whole samples, into which they were cut."""
+    X = rng.standard_normal((12, 3))
+    layer = Normalization()
+    with pytest.raises(ShapeError, match=r"\(2,\) beside others.*as many features"):
+        layer.adapt([X, X[:, :2]])
+    assert layer.mean is None
+    with pytest.raises(TypeError, match=r"it is a dict: pass one array, such as np\.column_stack"):
+        layer.adapt({"a": X[:, 0]})

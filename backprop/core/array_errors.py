@@ -63,14 +63,26 @@ def refuse_kind(x: Array, start: str, what: str) -> NoReturn:
     """The error for an array of something else than real numbers."""
     kind = x.dtype.kind
     if kind in "OUST":
-        texts = ((index, v) for index, v in np.ndenumerate(x) if isinstance(v, str | bytes))
-        shown = next((f", {str(v)!r} in {place(index)}" for index, v in texts if index), "")
-        raise TypeError(
-            f"{start}{what} holds text{shown} (dtype {x.dtype}): encode text and categories as "
-            f"numbers first."
-        )
+        texts = [(index, v) for index, v in np.ndenumerate(x) if isinstance(v, str | bytes)]
+        words = [each for each in texts if not is_written_number(each[1])]
+        advice = "encode text and categories as numbers first"
+        if texts and not words:
+            advice = (
+                "these are numbers written as text: convert them, such as by np.asarray(…, float)"
+            )
+        shown = [f", {str(v)!r} in {place(index)}" for index, v in (words or texts)[:1] if index]
+        raise TypeError(f"{start}{what} holds text{''.join(shown)} (dtype {x.dtype}): {advice}.")
     advice = NO_NUMBERS.get(kind, "convert it")
     raise TypeError(f"{start}{what} has the dtype {x.dtype}: {advice}.")
+
+
+def is_written_number(text: str | bytes) -> bool:
+    """Whether ``float`` reads it."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def refuse_gap(name: str, what: str, where: str) -> NoReturn:
@@ -152,7 +164,7 @@ def check_one_kind(labels: Array, name: str) -> None:
     wrong = [kind for kind in kinds if kind not in text]
     if wrong:
         shown = []
-        for kind in [*text[:1], wrong[0]]:
+        for kind in [*text[:1], *wrong][:2]:
             index = first_of(labels, kind)
             shown.append(f"{place(index)} holds the {kind.__name__} {said(labels[tuple(index)])}")
         raise TypeError(

@@ -65,7 +65,7 @@ def to_array(x: Any, name: str) -> Array:
         return from_columns(x, list(columns), name)
     if not readable(x):
         raise TypeError(f"{name} must hold numbers, but it is {describe(x, name)}")
-    found = from_list(x, name) if isinstance(x, list | tuple) else asarray(x, name)
+    found = from_list(x, name) if isinstance(x, list | tuple | deque) else asarray(x, name)
     return from_ndarray(found, name)
 
 
@@ -253,7 +253,7 @@ def from_list(x: Any, name: str) -> Array:
     """A list as ``np.asarray`` reads it, if it may; all items are looked at only if it is odd."""
     rows_of_numbers = (
         bool(x)
-        and isinstance(x[0], list | tuple)
+        and isinstance(x[0], list | tuple | deque)
         and all(issubclass(kind, Number | np.generic) for kind in set(map(type, x[0])))
     )
     check_items(x, name, deep=not rows_of_numbers)
@@ -284,7 +284,7 @@ def check_items(x: Iterable[Any], name: str, row: int | None = None, deep: bool 
         return
     for k, item in enumerate(x):
         at = k if row is None else row
-        if isinstance(item, list | tuple):
+        if isinstance(item, list | tuple | deque):
             if deep:
                 check_items(item, name, at)
         elif is_masked(item) and np.ma.getmaskarray(item).any():

@@ -44,6 +44,22 @@ def check_finite(X: Array, what: str, dtype: Any = None, first_row: int | Array 
             refuse(rows, limit, what, dtype, None, numbers)
 
 
+def finite_rows(X: Array) -> Array:
+    """X, if its rows are samples of finite numbers.
+
+    Raises:
+        ShapeError: It has no rows.
+        ValueError: It holds nan or infinite numbers.
+    """
+    if X.ndim < 2:
+        raise ShapeError(
+            f"X must have a row for each sample, or make batches of such rows, but its shape is "
+            f"{X.shape}: use X.reshape(-1, 1) for one feature."
+        )
+    check_finite(X, "X holds")
+    return X
+
+
 def check_overflow(values: Array, what: str, dtype: Any) -> None:
     """Refuses finite numbers that become infinite in a dtype; those that are infinite pass.
 
@@ -90,7 +106,8 @@ def refuse(
         )
     name = np.dtype(dtype).name
     number = np.format_float_scientific(value, 3, trim="-").replace(".e", "e")  # not 5.e+99
-    advice = ' or make the model with dtype="float64"' if name == "float32" else ""
+    fits = name == "float32" and np.abs(value) <= np.finfo(np.float64).max  # or a longdouble
+    advice = ' or make the model with dtype="float64"' if fits else ""
     raise ValueError(
         f"{what} {number} in {place(index)}, an overflow in {name}, whose largest number is "
         f"{limit:.4g}: scale the numbers{advice}."

@@ -100,7 +100,8 @@ class RowsOnDisk:
         """The batches of an epoch."""
         from concurrent.futures import ThreadPoolExecutor  # which takes long to load
 
-        with ThreadPoolExecutor(1, "backprop-reads") as reader:
+        reader = ThreadPoolExecutor(1, "backprop-reads")
+        try:
             groups = self._groups()
             ahead = reader.submit(self._read, groups[0])
             for group, following in zip(groups, [*groups[1:], None], strict=True):
@@ -116,6 +117,10 @@ class RowsOnDisk:
                     some = some if order is None else order[some]
                     self._drawn = group, some
                     yield tuple(array[some] for array in rows)
+        finally:
+            # an epoch that an error cut off is collected on any thread, even on that of zarr or
+            # under the lock of h5py, for which the reader waits: it must not wait for the reader
+            reader.shutdown(wait=False, cancel_futures=True)
 
     def go_on(self, epochs: int) -> None:
         """Does nothing: the orders come from the model's generator, which goes on by itself."""

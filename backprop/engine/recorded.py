@@ -102,7 +102,8 @@ class RecordedStep:
         self.shared = self._share(model) if self.works else None
         later = self.shared.later if self.shared else []
         g = model.parameters.gradients
-        known = [] if largest is None else [(X, X.size * largest**2)]
+        # largest**2 would raise an OverflowError where this is infinite
+        known = [] if largest is None else [(X, X.size * largest * largest)]
         magnitudes = Magnitudes(tape.calls, g, later, known)
         if self.shared and not magnitudes.complete:
             self.shared.apart = True

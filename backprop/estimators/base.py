@@ -14,7 +14,7 @@ from backprop import layers, plotting
 from backprop.callbacks import Callback
 from backprop.core.arrays import as_numbers
 from backprop.core.durable import FilePath
-from backprop.core.types import Array, is_sparse
+from backprop.core.types import Array
 from backprop.estimators.given import as_given, check_weight, of_mean_1, validated
 from backprop.estimators.samples import Samples
 from backprop.estimators.scikit import (
@@ -85,11 +85,10 @@ class Estimator(BaseEstimator, ABC):
             reset: Whether the columns of X are those of the estimator from now on.
         """
         X, y = as_given(X, "X"), as_given(y, "y", numbers=not self._sees_labels)
-        if is_sparse(y) and not self._sees_labels:
-            as_numbers(y, "y")  # which says what to pass
+        if not self._sees_labels and y is not None:
+            y = as_numbers(y, "y")  # which names what is none
         rules = {"accept_sparse": "csr", "multi_output": True, "y_numeric": not self._sees_labels}
         X, y = validated(self, X, y, reset=reset, **rules, **self._rules)
-        y = y if self._sees_labels else as_numbers(y, "y")
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _held_out(self, given: Any) -> Samples | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
@@ -63,7 +64,7 @@ def check_given(x: Any, name: str, numbers: bool = True) -> None:
         check_indices(x, name)
     elif is_masked(x):
         unmasked(x, name)
-    elif isinstance(x, list | tuple):
+    elif isinstance(x, list | tuple | deque):
         check_items(x, name, deep=False)
     elif columns_of(x) is not None:
         for label, column in columns_of(x[:1]) or ():
@@ -167,9 +168,12 @@ def validated(estimator: Any, X: Any, *y: Any, **rules: Any) -> Any:
         if text or not isinstance(X, np.ndarray):
             as_numbers(X, "X", sparse=True)
         raise
-    if (found[0] if y else found).dtype.kind == "O":
+    samples = found[0] if y else found
+    if samples.dtype.kind == "O":
         as_numbers(X, "X")
-    return found
+    if samples.dtype.kind in "iub" and "dtype" in rules:  # of a frame with sparse columns
+        samples = samples.astype(np.float64)
+    return (samples, *found[1:]) if y else samples
 
 
 def check_weight(weight: Any, X: Array) -> Array | None:

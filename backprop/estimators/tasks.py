@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.types import Array
+from backprop.core.types import Array, is_sparse
 from backprop.estimators.given import as_given, check_given
 from backprop.estimators.labels import Labels
 from backprop.estimators.samples import Samples
@@ -72,7 +72,7 @@ class Classifies(Scores, ClassifierMixin):
         if kind not in ("binary", "multiclass", "multilabel-indicator"):
             check_classification_targets(y)  # raises
         self.classes_ = unique_labels(y)
-        self._labels = Labels(self.classes_, multilabel, not isinstance(y, np.ndarray))
+        self._labels = Labels(self.classes_, multilabel, is_sparse(y))
 
     def _weigh(self, y: Any, weight: Array | None, incremental: bool = False) -> Array | None:
         """The weights of the samples times those of their classes.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from backprop.core.checks import check_axis, check_flag, check_number, check_num
 from backprop.core.errors import ShapeError, said
 from backprop.core.functional import by_channel
 from backprop.core.parameter_access import parameter_views
-from backprop.core.ranges import check_finite, warn_of_lost_variance
+from backprop.core.ranges import finite_rows, warn_of_lost_variance
 from backprop.core.types import Array, Shape, as_array, as_floats, computed
 from backprop.layers.base import Layer
 
@@ -286,6 +287,11 @@ class Normalization(Layer):
             if n == 0:
                 index = (0, *(0 if size is None else slice(size) for size in kept))
                 first = as_array(batch[index], np.float64)
+            elif tuple(size for size in kept if size is not None) != first.shape:
+                raise ShapeError(
+                    f"X makes batches whose samples differ in shape, {batch.shape[1:]} beside "
+                    f"others: {self} needs as many features in all of them."
+                )
             A = np.moveaxis(batch, over, range(len(over)))  # (the rest, …, features)
             A = A.reshape(-1, *first.shape) - first
             m = len(A)
@@ -304,25 +310,10 @@ class Normalization(Layer):
 
 def batches_of(X: Any) -> Iterator[Array]:
     """Batches of numbers: parts of an array or a frame, or each of an iterable of arrays."""
-    listed = isinstance(X, list | tuple) and X and np.ndim(X[0]) < 2  # rows, not batches of them
-    if listed or hasattr(X, "shape") or not hasattr(X, "__iter__"):  # no data set by number
+    listed = isinstance(X, list | tuple | deque) and X and np.ndim(X[0]) < 2  # rows, no batches
+    whole = listed or isinstance(X, Mapping) or hasattr(X, "shape") or hasattr(X, "__array__")
+    if whole or not hasattr(X, "__iter__"):  # no data set by number
         A = finite_rows(as_numbers(X, "X"))
         yield from (A[start : start + BLOCK] for start in range(0, len(A), BLOCK))
     else:
         yield from (as_numbers(batch, "X") for batch in X)
-
-
-def finite_rows(X: Array) -> Array:
-    """X, if its rows are samples of finite numbers.
-
-    Raises:
-        ShapeError: It has no rows.
-        ValueError: It holds nan or infinite numbers.
-    """
-    if X.ndim < 2:
-        raise ShapeError(
-            f"X must have a row for each sample, or make batches of such rows, but its shape is "
-            f"{X.shape}: use X.reshape(-1, 1) for one feature."
-        )
-    check_finite(X, "X holds")
-    return X

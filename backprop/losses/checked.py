@@ -5,7 +5,7 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 
-from backprop.core.array_errors import NO_NUMBERS
+from backprop.core.array_errors import NO_NUMBERS, refuse_kind
 from backprop.core.arrays import as_numbers, to_array
 from backprop.core.buffers import Buffers
 from backprop.core.errors import ShapeError, rearranged
@@ -114,6 +114,8 @@ class CheckedLoss(Settings):
         """
         target = np.asarray(target)
         if target.dtype.kind not in "fiub":
+            if target.dtype.kind in "OUST" and self.outputs is None:  # no classes to be numbered
+                refuse_kind(target, f"{self}: targets must be numbers, but ", "y")
             advice = "number classes, for example with np.unique(y, return_inverse=True)[1]"
             raise TypeError(
                 f"{self}: targets must be numbers, but their dtype is {target.dtype}: "

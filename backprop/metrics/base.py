@@ -5,6 +5,7 @@ Losses and metrics of this package take ``(prediction, target)``; functions that
 """
 
 import copy
+import math
 import warnings
 from contextlib import suppress
 from typing import Any, Literal, Self
@@ -14,7 +15,7 @@ import numpy as np
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_flag, check_shown
 from backprop.core.errors import ShapeError
-from backprop.core.ranges import check_one_class, check_weights
+from backprop.core.ranges import check_finite, check_one_class, check_weights
 from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array, Outputs, Shape
 from backprop.core.walk import from_here
@@ -137,12 +138,7 @@ class Metric(KnowsVerbs, Settings):
         self._tried = form
 
     def try_on(self, prediction: Array, target: Array) -> None:
-        """Shown the first batch before its step changes a weight; does nothing by default.
-
-        Args:
-            prediction: As for ``update``.
-            target: Likewise.
-        """
+        """Shown the first batch before its step changes a weight; does nothing by default."""
 
     def check_targets(self, output_shape: Shape, target: Array) -> None:
         """Looks for targets that ``update`` would refuse; finds none unless overridden."""
@@ -269,9 +265,12 @@ def as_arrays(prediction: Array, target: Array) -> tuple[Array, Array]:
 
     Raises:
         TypeError: One holds something else, or is sparse.
-        ValueError: One is masked, or has gaps.
+        ValueError: One is masked, or has gaps; a target is nan or infinite.
     """
-    return as_numbers(prediction, "prediction"), as_numbers(target, "target")
+    P, Y = as_numbers(prediction, "prediction"), as_numbers(target, "target")
+    if Y.dtype.kind == "f" and not math.isfinite(np.vdot(Y, Y)):
+        check_finite(np.atleast_1d(Y), "target holds")
+    return P, Y
 
 
 class MeanMetric(Metric):

@@ -189,7 +189,7 @@ def test_processes_that_write_one_path_never_meet(path):
     text = (
         "import sys, backprop as bp\nfrom scripts import classifier\n"
         "model = classifier(int(sys.argv[2]))\nmodel.build((None, 4))\n"
-        "for _ in range(100):\n    model.save(sys.argv[1])\n    bp.load_model(sys.argv[1])\n"
+        "for _ in range(50):\n    model.save(sys.argv[1])\n    bp.load_model(sys.argv[1])\n"
     )
     processes = [program(text, path, seed) for seed in range(2)]
     assert [process.wait() for process in processes] == [0, 0]

@@ -367,10 +367,15 @@ class Case:
         delta = rng.standard_normal((n, *shape)).astype(dtype)
         return (X.astype(dtype) if X.dtype.kind == "f" else X), delta
 
-    def forward(self, layer: Any, X: Array, training: bool = False) -> Array:
-        """Y, with the mask that belongs to X; in training with the same noise every time."""
+    def forward(
+        self, layer: Any, X: Array, training: bool = False, drawing: Iterable[Any] | None = None
+    ) -> Array:
+        """Y, with the mask that belongs to X; in training with the same noise every time.
+
+        The layer is searched for its generators, unless these are given as ``drawing``.
+        """
         if training and self.random:
-            for k, generator in enumerate(generators(layer)):
+            for k, generator in enumerate(generators(layer) if drawing is None else drawing):
                 generator.bit_generator.state = state_of(k)
         mask = {} if self.mask is None else {"mask": self.mask(X)}
         return layer.forward(X, training, **mask)

@@ -129,7 +129,13 @@ def test_a_network_with_any_layer(case, weighted, dtype, by_layers, replayed):
     assert replayed == ([True, True] if case.recorded else [] if case.own else [False])
 
 
-@pytest.mark.parametrize("sizes", [(4,), (3, 2)], ids=["sequences", "images"])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        pytest.param((4,), id="sequences", marks=pytest.mark.long),
+        pytest.param((3, 2), id="images"),
+    ],
+)
 @pytest.mark.parametrize("case", others_long(c for c in LAYERS if c.leading), ids=str)
 def test_a_layer_along_the_last_axis_of_sequences_and_images(case, sizes, by_layers, replayed):
     of_images = replace(case, shape=(*sizes, *case.shape))

@@ -8,6 +8,10 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+# OpenBLAS reads it when NumPy is imported: its threads spin for a moment after each large product,
+# which takes the cores from the other worker. With the least number they sleep at once.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+
 import numpy as np
 import pytest
 

@@ -5,12 +5,14 @@ recorded steps, of ``fit_many``, of model files, of explanations and of mutated 
 these rows. What is special about a layer stands in its own file.
 """
 
+import functools
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from backprop.inspection.copies import generators
 from backprop.layers import (
@@ -285,6 +287,12 @@ def later_steps(X: Array) -> Array:
 # ---------------------------------------------------------------------------------- what a row is
 
 
+@functools.cache
+def state_of(k: int) -> Any:
+    """The state of a new generator of the seed k."""
+    return np.random.default_rng(k).bit_generator.state
+
+
 @dataclass(frozen=True)
 class Case:
     """A layer as it is configured, and what holds for it.
@@ -359,11 +367,16 @@ class Case:
         delta = rng.standard_normal((n, *shape)).astype(dtype)
         return (X.astype(dtype) if X.dtype.kind == "f" else X), delta
 
-    def forward(self, layer: Any, X: Array, training: bool = False) -> Array:
-        """Y, with the mask that belongs to X; in training with the same noise every time."""
-        if training:
-            for k, generator in enumerate(generators(layer)):
-                generator.bit_generator.state = np.random.default_rng(k).bit_generator.state
+    def forward(
+        self, layer: Any, X: Array, training: bool = False, drawing: Iterable[Any] | None = None
+    ) -> Array:
+        """Y, with the mask that belongs to X; in training with the same noise every time.
+
+        The layer is searched for its generators, unless these are given as ``drawing``.
+        """
+        if training and self.random:
+            for k, generator in enumerate(generators(layer) if drawing is None else drawing):
+                generator.bit_generator.state = state_of(k)
         mask = {} if self.mask is None else {"mask": self.mask(X)}
         return layer.forward(X, training, **mask)
 
@@ -839,3 +852,17 @@ ALL = [*CASES, *(replace(c, name=f"{c.name}_3d", shape=(3, *c.shape)) for c in C
 
 PACKAGE = [case for case in CASES if not case.own]
 """The rows of the package's own layers."""
+
+
+def kind(case: Case) -> tuple[Any, ...]:
+    """What rows share that differ in arguments alone."""
+    return type(case.make()), case.mask is None, case.random, case.recorded, case.stacked
+
+
+FIRST = list({kind(case): case for case in reversed(CASES)}.values())[::-1]
+"""The first row of each kind."""
+
+
+def others_long(cases: Iterable[Case]) -> list[Any]:
+    """The rows as parameters; ``--long`` has those that are not the first ones of their kinds."""
+    return [case if case in FIRST else pytest.param(case, marks=pytest.mark.long) for case in cases]

@@ -156,8 +156,16 @@ def test_batches_padded_to_their_own_lengths_train_as_one_padded_array(
     np.testing.assert_allclose(streamed.parameters.values, theta, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("every", [True, False])
-@pytest.mark.parametrize("kind", ["words", "unmasked", "windows", "numbers"])
+@pytest.mark.parametrize(
+    ("kind", "every"),
+    [
+        *(("words", True), ("unmasked", False), ("windows", False), ("numbers", True)),
+        pytest.param("words", False, marks=pytest.mark.long),
+        pytest.param("unmasked", True, marks=pytest.mark.long),
+        pytest.param("windows", True, marks=pytest.mark.long),
+        pytest.param("numbers", False, marks=pytest.mark.long),
+    ],
+)
 def test_each_verb_takes_longer_and_shorter_sequences(
     kind: str, every: bool, rng: np.random.Generator, tmp_path: Path
 ) -> None:

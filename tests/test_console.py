@@ -92,6 +92,7 @@ def run_after(each, tmp_path):
     """
     forked = f"""
 import os
+import concurrent.futures, threadpoolctl, tqdm  # which each would import by itself
 for k, before in enumerate({each}):
     if os.fork():
         os.wait()

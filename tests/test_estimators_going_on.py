@@ -41,7 +41,9 @@ def brought(mlp):
 
 @pytest.mark.parametrize("arguments", CUT, ids=str)
 @pytest.mark.parametrize("save_freq", ["epoch", 3])
-@pytest.mark.parametrize("hook", ["on_epoch_end", "on_test_begin"])
+@pytest.mark.parametrize(
+    "hook", ["on_epoch_end", pytest.param("on_test_begin", marks=pytest.mark.long)]
+)
 def test_an_interrupted_training_goes_on_with_the_same_bits(
     arguments, save_freq, hook, iris, tmp_path
 ):

@@ -174,8 +174,14 @@ def endings(case: LossCase) -> list[Any]:
     return [Sigmoid, Softmax] if bounded else [Identity, Sigmoid, Softmax]
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("n", [1, 4])
+@pytest.mark.parametrize(
+    ("n", "weighted"),
+    [
+        *((1, False), (4, True)),
+        pytest.param(1, True, marks=pytest.mark.long),
+        pytest.param(4, False, marks=pytest.mark.long),
+    ],
+)
 @each(
     ("case", "end"),
     [pytest.param(c, end, id=f"{c.name}-{end.__name__}") for c in LOSSES for end in endings(c)],

@@ -56,14 +56,16 @@ LOSSES = sorted(set(losses.__all__) - OTHERS)
 OF_INDICES = "Sparse", "CategoricalGeneralized", "Circle"  # what their names begin with
 
 
-@pytest.mark.parametrize("n", [1, 4])
+@pytest.mark.parametrize(
+    ("n", "drawn"), [(1, False), (4, False), pytest.param(1, True, marks=pytest.mark.long)]
+)
 @each("name", LOSSES)
-def test_every_loss_is_explained(name: str, n: int, rng: np.random.Generator) -> None:
+def test_every_loss_is_explained(name: str, n: int, drawn: bool, rng: np.random.Generator) -> None:
     loss = getattr(losses, name)()
     X, classes = rng.normal(size=(n, 2)), rng.integers(0, 3, n)
     y = classes if name.startswith(OF_INDICES) else one_hot(classes, 3)
     explanation = compiled(Dense(3), Softmax(), loss=loss).explain(X, y)
-    assert_renders(explanation, drawn=n == 1)  # a picture shows one sample
+    assert_renders(explanation, drawn=drawn)  # a picture shows one sample
     assert explanation.loss_parts.sum() == pytest.approx(explanation.loss)
     if n > 1 and name in ("MeanAbsoluteError", "LogCosh", "BinaryCrossentropy"):
         weighted = compiled(Dense(3), Softmax(), loss=loss).explain(X, y, np.arange(1.0, n + 1))

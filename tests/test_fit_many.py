@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from layer_cases import CASES as LAYERS
+from layer_cases import others_long
 from loss_cases import CASES as LOSSES
 from loss_cases import batch
 from measuring import peak
@@ -132,7 +133,7 @@ def compare(
 
 
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.long)])
-@pytest.mark.parametrize("case", LAYERS, ids=str)
+@pytest.mark.parametrize("case", others_long(LAYERS), ids=str)
 def test_models_with_any_layer(case, dtype, stacked):
     compare(lambda k: network_with(case, k, SGD(0.1), dtype), *case.batch(26, 3), k=2)
     assert stacked == ([2] if case.stacked else [])

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from layer_cases import PACKAGE
+from layer_cases import FIRST, PACKAGE
 from loss_cases import CASES as LOSSES
 from rows import each
 
@@ -49,16 +49,19 @@ ENDINGS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("dtype", "entries"),
-    [
-        ("float64", 12),  # of each tensor, and the directions over the whole of it
-        pytest.param("float64", 100, marks=pytest.mark.long),
-        pytest.param("float32", 100, marks=pytest.mark.long),
-    ],
-)
+@each("case", [case for case in FIRST if not case.own], ids=str)
+def test_every_layer_passes_inside_a_model(case):
+    passes_inside_a_model(case, "float64", 12)  # of each tensor, and the directions over all of it
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
 @each("case", PACKAGE, ids=str)
-def test_every_layer_passes_inside_a_model(case, dtype, entries):
+def test_every_row_passes_inside_a_model(case, dtype):
+    passes_inside_a_model(case, dtype, 100)
+
+
+def passes_inside_a_model(case, dtype, entries):
     model = bp.Sequential([*case.in_front(), case.make(), Dense(3)], seed=3, dtype=dtype)
     model.compile("sgd", SparseCategoricalCrossentropy(from_logits=True))
     model.build((None, *case.shape))

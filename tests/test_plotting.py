@@ -263,7 +263,14 @@ def test_curves_use_logs_where_they_help(quantity: str, values: list[float], sca
 
 
 @pytest.mark.parametrize(
-    "name", ["精度", "tab\there", "$", "$$", r"$\foo$", r"$\frac{$", "a_$^$", r"$\alpha$ (r²)"]
+    "name",
+    [
+        *("精度", "$$", r"$\frac{$"),
+        *(
+            pytest.param(name, marks=pytest.mark.long)
+            for name in ("tab\there", "$", r"$\foo$", "a_$^$", r"$\alpha$ (r²)")
+        ),
+    ],
 )
 def test_any_name_can_be_drawn(name: str, tmp_path: Path) -> None:
     """Letters that the font lacks, and dollars, between which matplotlib looks for a formula."""

@@ -47,8 +47,8 @@ def test_a_caption_says_whose_pictures_these_are(rng):
         "the first 64 of 70 filters' weights for channel 1 of 2 (from 0): "
         "blue −0.25, white 0, red 0.25"
     )
-    assert "channel" not in caption(plotting.filters(W[:, :, :1]))
-    assert "in colour" in caption(plotting.filters(np.repeat(W, 3, 2)[:, :, :3]))
+    assert "channel" not in caption(plotting.filters(W[:, :, :1, :2]))
+    assert "in colour" in caption(plotting.filters(np.repeat(W, 3, 2)[:, :, :3, :2]))
     assert "channels of one image" in caption(plotting.feature_maps(W[..., 0]))
 
 

@@ -8,6 +8,7 @@ from itertools import count
 import numpy as np
 import pytest
 from layer_cases import CASES as LAYERS
+from layer_cases import others_long
 from loss_cases import CASES as LOSSES
 from loss_cases import batch
 from optimizer_cases import EVERY
@@ -129,8 +130,14 @@ def test_a_network_with_any_layer(case, weighted, dtype, by_layers, replayed):
     assert replayed == ([True, True] if case.recorded else [] if case.own else [False])
 
 
-@pytest.mark.parametrize("sizes", [(4,), (3, 2)], ids=["sequences", "images"])
-@pytest.mark.parametrize("case", [case for case in LAYERS if case.leading], ids=str)
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        pytest.param((4,), id="sequences", marks=pytest.mark.long),
+        pytest.param((3, 2), id="images"),
+    ],
+)
+@pytest.mark.parametrize("case", others_long(c for c in LAYERS if c.leading), ids=str)
 def test_a_layer_along_the_last_axis_of_sequences_and_images(case, sizes, by_layers, replayed):
     of_images = replace(case, shape=(*sizes, *case.shape))
     x, y = of_images.batch(26, 3)

@@ -400,7 +400,9 @@ def endless():
         yield rng.normal(size=(6, 4)), rng.integers(0, 3, 6)
 
 
-@pytest.mark.parametrize("at", [3, 5, 8, 13])
+@pytest.mark.parametrize(
+    "at", [5, 8, *(pytest.param(at, marks=pytest.mark.long) for at in (3, 13))]
+)
 @pytest.mark.parametrize("save_freq", ["epoch", 1, 2])
 @pytest.mark.parametrize("kind", ["by number", "generator", "iterator"])
 def test_streams_go_on_with_the_batches_that_would_have_come(tmp_path, at, save_freq, kind):
@@ -743,7 +745,9 @@ def assert_goes_on(fit, at, path, save_freq):
 
 
 @pytest.mark.parametrize("make", [Changing, Told])
-@pytest.mark.parametrize("at", range(1, 16, 2))
+@pytest.mark.parametrize(
+    "at", [5, 11, *(pytest.param(at, marks=pytest.mark.long) for at in (1, 3, 7, 9, 13, 15))]
+)
 @pytest.mark.parametrize("save_freq", ["epoch", 1])
 def test_a_data_set_that_changes_from_epoch_to_epoch_goes_on(at, save_freq, make, tmp_path):
     def fit(model, *callbacks):
@@ -795,7 +799,9 @@ class SameOrder(OwnOrder):
 @pytest.mark.parametrize("form", [lambda source: source, lambda source: source.__iter__])
 @pytest.mark.parametrize("steps", [None, 4])
 @pytest.mark.parametrize("save_freq", ["epoch", 1])
-@pytest.mark.parametrize("at", [2, 5, 7, 13, 16])
+@pytest.mark.parametrize(
+    "at", [5, 16, *(pytest.param(at, marks=pytest.mark.long) for at in (2, 7, 13))]
+)
 def test_batches_in_an_order_of_their_own_go_on(form, steps, save_freq, at, tmp_path):
     def fit(model, *callbacks):
         options = {"validation_data": form(OwnOrder()), "validation_freq": 2, "verbose": 0}
@@ -852,7 +858,9 @@ class Seeded(Orders):
 @pytest.mark.parametrize(
     ("make", "save_freq"), [(Changing, "epoch"), (Reordered, 1), (Seeded, "epoch"), (Seeded, 1)]
 )
-@pytest.mark.parametrize("at", [2, 5, 9, 12])
+@pytest.mark.parametrize(
+    "at", [5, 12, *(pytest.param(at, marks=pytest.mark.long) for at in (2, 9))]
+)
 def test_a_data_set_that_goes_on_in_the_same_program_is_where_it_was(
     first, make, save_freq, at, tmp_path
 ):

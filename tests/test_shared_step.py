@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from layer_cases import CASES as LAYERS
+from layer_cases import others_long
 from loss_cases import CASES as LOSSES
 from loss_cases import batch
 from optimizer_cases import EVERY
@@ -39,7 +40,7 @@ def shared(request, monkeypatch):
     return found
 
 
-@pytest.mark.parametrize("case", [case for case in LAYERS if case.recorded], ids=str)
+@pytest.mark.parametrize("case", others_long(c for c in LAYERS if c.recorded), ids=str)
 def test_a_network_with_any_layer(case, shared, by_layers):
     x, y = case.batch(26, 3)
     compare(lambda: network_with(case), x, y, by_layers, batch_size=10)
@@ -78,7 +79,14 @@ def test_any_optimizer(name, shared, by_layers):
     assert all(len(part) > 1 for step in shared for part in step._programs[0])
 
 
-@pytest.mark.parametrize("hook", ["on_epoch_begin", "on_train_batch_begin", "on_train_batch_end"])
+@pytest.mark.parametrize(
+    "hook",
+    [
+        "on_train_batch_end",
+        pytest.param("on_epoch_begin", marks=pytest.mark.long),
+        pytest.param("on_train_batch_begin", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.__name__)
 def test_what_callbacks_change_is_noticed(action, hook, shared, by_layers):
     x, y, _ = data()

@@ -45,7 +45,9 @@ def killer(tmp_path_factory):
     assert program.wait() == 0
 
 
-@pytest.mark.parametrize("name", SET_UPS)
+@pytest.mark.parametrize(
+    "name", [name for name in SET_UPS if name not in ("sgd", "ema", "schedule", "generator")]
+)
 def test_what_was_killed_ends_as_if_it_had_not_been(killer, name):
     found = killer(name=name, kills=3, seed=os.getpid())
     assert found["differences"] == []

@@ -127,7 +127,7 @@ def test_mazur_printed_error_comes_from_hidden_deltas_through_updated_weights(fi
         assert_same(actual, expected, 1e-15)
 
 
-@pytest.mark.parametrize("biases", ["none", "separate"])
+@pytest.mark.parametrize("biases", ["none", pytest.param("separate", marks=pytest.mark.long)])
 def test_mazur_rounds(biases):
     model = mazur_network(train_biases=biases == "separate")
     done = 0

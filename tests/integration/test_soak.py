@@ -93,8 +93,8 @@ proc = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="there 
 
 
 @proc
-def test_a_thousand_calls(tmp_path):
-    soak(tmp_path, 1000, 5)
+def test_four_hundred_calls(tmp_path):
+    soak(tmp_path, 400, 5)
 
 
 @proc

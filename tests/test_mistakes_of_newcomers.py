@@ -149,9 +149,13 @@ CALLS = {
     **{
         f"labels and {loss}": (
             lambda loss=loss: compiled_with(loss).fit(X, np.array(["no", "yes"] * 6)),
-            r"dtype is <U3: number .* np\.unique\(y, return_inverse=True\)",
+            message,
         )
-        for loss in ("mse", "binary_crossentropy", "hinge")
+        for loss, message in {
+            "mse": "but y holds text, 'no' in row 0 .*: encode text and categories as numbers",
+            "binary_crossentropy": r"dtype is <U3: number .* np\.unique\(y, return_inverse=True\)",
+            "hinge": "but y holds text, 'no' in row 0 .*: encode text and categories as numbers",
+        }.items()
     },
     "an activity regularizer": (
         lambda: Dense(32, activity_regularizer="l1"),

@@ -258,10 +258,7 @@ class CallbackList:
         return [each for each in self.callbacks if any(overrides(each, name) for name in names)]
 
     def listeners(self, hook: str) -> list[Any]:
-        """The bound methods of those callbacks that override that hook, or its other name.
-
-        They are those that do when they are first asked for.
-        """
+        """The methods of those callbacks that override that hook when it is first asked for."""
         if hook not in self._called:
             self._called[hook] = [getattr(callback, hook) for callback in self.overriding(hook)]
         return self._called[hook]

@@ -7,7 +7,7 @@ from mistakes import C, X, model_with
 import backprop as bp
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.inspection import check_layer
-from backprop.layers import Layer
+from backprop.layers import Dense, Layer
 
 
 class Scaled(Layer):
@@ -220,3 +220,26 @@ def test_a_frozen_layer_need_not_write_its_gradient():
     layer = Kept(write=lambda gradient, found: None)
     layer.trainable = False
     model_with(layer).fit(X, C, verbose=0)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_parameter_made_in_forward_is_refused(first):
+    """The optimizer would never see it: it stayed what it was, and was counted in the summary."""
+
+    class Scale(Layer):
+        def forward(self, X, training=False):
+            if not self.parameters:
+                self.add_parameter("s", X.shape[1:], "ones")
+            return X * self.parameters[0].value
+
+        def backward(self, delta):
+            return delta
+
+    layers = [Scale(), Dense(2)] if first else [Dense(3), Scale(), Dense(2)]
+    model = bp.Sequential(layers, seed=0)
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"call add_parameter\('s', …\) in make_parameters"):
+        model.fit(np.ones((8, 3)), np.ones((8, 2)), verbose=0)
+    model.reset()
+    with pytest.raises(ValueError, match="in a built model"):
+        model.predict(np.ones((8, 3)))

@@ -74,7 +74,7 @@ class Layer(CheckedLayer):
             dtype: The dtype of the parameters.
         """
         shape = check_shape(input_shape, f"input_shape of {self}")
-        vars(self).update(input_shape=shape, dtype=np.dtype(dtype))
+        vars(self).update(input_shape=shape, dtype=np.dtype(dtype), _in_model=False)
         self.parameters = []
         self.buffers.clear()
         if rng is not None:

@@ -112,6 +112,7 @@ class CheckedLayer(Settings):
         self.needs_input_gradient = True
         self.delta: Array | None = None
         self._trainable, self._held = True, False  # its own flag; whether its block is frozen
+        self._in_model = False  # whether its parameters are in the vector of a model
         self._looked_at: set[str] = set()  # the calls of own code that left their input as it was
         self.buffers = Buffers()
 
@@ -141,8 +142,13 @@ class CheckedLayer(Settings):
 
         Raises:
             NotBuiltError: The layer is not being built, which would throw the parameter away.
-            ValueError: One has that name; a file would keep one of the two.
+            ValueError: A model has the layer already, or one has that name: a file would keep one.
         """
+        if self._in_model:
+            raise ValueError(
+                f"{self} is in a built model, whose optimizer would never see another parameter: "
+                f"call add_parameter({name!r}, …) in make_parameters, which build calls."
+            )
         if self.input_shape is None:
             raise NotBuiltError(
                 f"{self} is not built, and build makes its parameters anew: call "

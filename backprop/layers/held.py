@@ -9,7 +9,7 @@ from backprop.core.parameters import Parameter
 from backprop.core.types import Array
 from backprop.core.walk import objects_in
 from backprop.layers.base import Layer
-from backprop.layers.block import Block, walk
+from backprop.layers.block import Block, entrance, walk
 
 
 def look_at_held(layers: Sequence[Layer]) -> None:
@@ -20,6 +20,16 @@ def look_at_held(layers: Sequence[Layer]) -> None:
     """
     check_arrays(layers)
     warn_of_held(layers)
+
+
+def take_in(layers: Sequence[Layer]) -> list[Layer]:
+    """Notes in layers that a model has them; those whose ∂E/∂X serves no gradient are returned."""
+    for _, layer in walk(layers):
+        layer._in_model = True
+    found = entrance(layers)
+    for layer in found:
+        layer.needs_input_gradient = False
+    return found
 
 
 def check_arrays(layers: Iterable[Layer]) -> None:

@@ -22,8 +22,8 @@ from backprop.data.inputs import check_inputs, check_rows
 from backprop.engine import owners
 from backprop.engine.forward import forward_in_parts
 from backprop.layers import Chain, Input, Layer
-from backprop.layers.block import entrance, forward_through, mask_through, takes, walk
-from backprop.layers.held import distinct, look_at_held
+from backprop.layers.block import forward_through, mask_through, takes, walk
+from backprop.layers.held import distinct, look_at_held, take_in
 from backprop.layers.input import check_brackets
 from backprop.losses import Loss
 from backprop.sequential.prediction import batch_of, passing, predict
@@ -168,9 +168,7 @@ class Network(Weights):
         parameters = Parameters(distinct(self._chain.parameters), self.dtype)
         self._regularized = [p for p in parameters if p.regularizer is not None]
         self._penalizing = [layer for _, layer in walk(self.layers) if layer.penalizes]
-        self._entrance = entrance(self.layers)
-        for layer in self._entrance:
-            layer.needs_input_gradient = False
+        self._entrance = take_in(self.layers)
         self._parameters = parameters  # last, as other threads then predict
 
     @property

@@ -11,7 +11,7 @@ import scipy.sparse
 
 import backprop as bp
 from backprop.core.errors import ShapeError
-from backprop.layers import Dense, Softmax
+from backprop.layers import Dense, Normalization, Softmax
 
 KINDS = [
     lambda f: f,
@@ -383,3 +383,22 @@ def test_one_record_or_number_is_no_batch():
     for call in (model, model.forward):
         with pytest.raises(ShapeError, match=r"X must have a row for each sample, .* \(\): use"):
             call(0.5)
+
+
+@pytest.mark.parametrize("verb", ["fit", "train_on_batch"])
+def test_what_a_first_layer_was_adapted_to(verb, frame):
+    """Each column was scaled by the mean and variance of another one, without a word."""
+    scaling = Normalization()
+    scaling.adapt(frame)
+    model = bp.Sequential([scaling, Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    told = (
+        "x has the columns of another order, but Normalization .* was adapted to .* 'a', 'b', 'c'"
+    )
+    with pytest.raises(ValueError, match=told):
+        getattr(model, verb)(frame[["c", "a", "b"]], np.zeros(20))
+    getattr(model, verb)(frame, np.zeros(20))
+    scaling.adapt(frame.to_numpy())  # which has no columns
+    model = bp.Sequential([scaling.copy(), Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    getattr(model, verb)(frame[["c", "a", "b"]], np.zeros(20))

@@ -1,6 +1,7 @@
 """The columns of data frames: what was first trained on says their names and order."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,16 @@ def labels_of(x: Any) -> Labels | None:
     return tuple(x.column_names) if hasattr(x, "column_names") else None
 
 
-def check_labels(x: Any, known: Labels | None, name: str = "x") -> Labels | None:
+def check_labels(
+    x: Any, known: Labels | None, name: str = "x", learnt: str = "the model was trained on"
+) -> Labels | None:
     """The labels of a frame's columns, which must be those of the frame that was trained on.
 
     Args:
         x: Inputs of any kind.
         known: Those labels; None if there was no such frame.
         name: What error messages call x.
+        learnt: What they say of the frame before.
 
     Returns:
         The labels, or the known ones if x is no frame.
@@ -41,13 +45,23 @@ def check_labels(x: Any, known: Labels | None, name: str = "x") -> Labels | None
         code = "{}.select({})" if hasattr(x, "column_names") else "{}[{}]"  # of PyArrow, or others
         advice = f"pass {code.format(in_code(name), 'list(model.feature_names)')}"
         each_once = all(labels.count(label) == 1 for label in known)  # so that these can be chosen
-        if not each_once or callable(x) or name.startswith("validation "):  # learnt from beside x
+        if not each_once or callable(x) or name.startswith("validation ") or "model" not in learnt:
             advice = "pass these, in this order"
         raise ValueError(
-            f"{name} has {difference(labels, known)}, but the model was trained on the columns "
-            f"{shown(known)}: {advice}."
+            f"{name} has {difference(labels, known)}, but {learnt} the columns {shown(known)}: "
+            f"{advice}."
         )
     return labels
+
+
+def check_adapted(x: Any, layers: Sequence[Any]) -> None:
+    """Checks the columns of a frame that the first layer scales, if it was adapted to a frame.
+
+    Raises:
+        ValueError: They are others, or stand in another order: each would be scaled as another one.
+    """
+    for first in layers[:1]:
+        check_labels(x, vars(first).get("_adapted_to"), learnt=f"{first} was adapted to")
 
 
 def check_alike(x: Any, name: str, other: Any, other_name: str) -> None:

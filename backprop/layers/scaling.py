@@ -11,6 +11,7 @@ import numpy as np
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_axis, check_flag, check_number, check_numbers
 from backprop.core.errors import ShapeError, said
+from backprop.core.frames import labels_of
 from backprop.core.functional import by_channel
 from backprop.core.parameter_access import parameter_views
 from backprop.core.ranges import finite_rows, warn_of_lost_variance
@@ -244,7 +245,7 @@ class Normalization(Layer):
                 f"{self} was built for samples of shape {self.input_shape}, but X has a mean of "
                 f"shape {mean.shape} and not {self.mean_.shape}: pass samples of that shape."
             )
-        vars(self).update(mean=mean, variance=variance)  # the two together
+        vars(self).update(mean=mean, variance=variance, _adapted_to=labels_of(X))  # all together
         if self.input_shape is not None:
             self.write(mean, variance, count)
 

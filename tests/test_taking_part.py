@@ -44,18 +44,26 @@ def see(model):
     return seen
 
 
-SOME = ("lstm", "batch_normalization", "residual", "embedding")
+QUICK = ("lstm", "batch_normalization", "residual", "embedding")
+LONG = (
+    "conv",
+    "gru",
+    "bidirectional_concat",
+    "time_distributed",
+    "parallel_add",
+    "transformer_block",
+)
 
 
 @pytest.mark.parametrize(
     "case",
     [
-        pytest.param(case, id=str(case), marks=() if str(case) in SOME else pytest.mark.long)
+        pytest.param(case, id=str(case), marks=() if str(case) in QUICK else pytest.mark.long)
         for case in LAYERS
-        if case.recorded
+        if str(case) in QUICK + LONG
     ],
 )
-def test_of_any_layer(case):
+def test_of_many_a_layer(case):
     x, y = case.batch(6, 3)
     model = network_with(case)
     model.fit(x, y, batch_size=3, epochs=2, verbose=0)

@@ -85,7 +85,8 @@ class Estimator(BaseEstimator, ABC):
             reset: Whether the columns of X are those of the estimator from now on.
         """
         X, y = as_given(X, "X"), as_given(y, "y", numbers=not self._sees_labels)
-        if not self._sees_labels and y is not None:
+        kind = getattr(getattr(y, "dtype", None), "kind", "")
+        if not (self._sees_labels or y is None or kind == "c"):  # scikit-learn refuses these itself
             y = as_numbers(y, "y")  # which names what is none
         rules = {"accept_sparse": "csr", "multi_output": True, "y_numeric": not self._sees_labels}
         X, y = validated(self, X, y, reset=reset, **rules, **self._rules)

@@ -250,7 +250,8 @@ def named_function(y_true, y_pred):
 def test_names_that_nothing_can_show_are_refused(odd):
     """Saving, explaining, plotting and TensorBoard would end in other libraries' words."""
     layer, metric = bp.layers.Dense(1), bp.metrics.Accuracy()
-    built = bp.Sequential([bp.Input(2), bp.layers.Dense(1)]).layers[0]
+    built = bp.layers.Dense(1)
+    built.build((2,))
 
     def rename(part):
         part.name = odd

@@ -53,6 +53,12 @@ def written(monkeypatch):
     return found
 
 
+@pytest.fixture(autouse=True)
+def folders_of_its_own(monkeypatch, tmp_path):
+    """The callback makes its folders before training, also where a stand-in writes."""
+    monkeypatch.chdir(tmp_path)
+
+
 def network(optimizer="sgd", metrics=("accuracy",)):
     model = bp.Sequential([Dense(3), Softmax()], seed=0, dtype="float64")
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=list(metrics))

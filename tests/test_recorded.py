@@ -461,7 +461,9 @@ def test_recording_waits_for_a_number_of_steps_of_a_size(
     seconds, epochs, recorded, replayed, monkeypatch
 ):
     monkeypatch.setattr(replay, "RECORD_AFTER", 4)
+    monkeypatch.setattr(replay, "MIDDLING", 0.5)
     monkeypatch.setattr(replay, "LONG", 5)
+    monkeypatch.setattr(replay, "COPIED", np.inf)
     monkeypatch.setattr(replay, "perf_counter", count(step=seconds).__next__)
     x, y, _ = data(14)  # an epoch: three batches of 4 and one of 2
     network(Dense(4), ReLU()).fit(x, y, batch_size=4, epochs=epochs, verbose=0)
@@ -500,10 +502,13 @@ def test_where_many_epochs_are_planned_a_step_is_recorded_when_it_comes_again(
     assert found == recorded
 
 
+@pytest.mark.parametrize("middling", [np.inf, 0.0], ids=["short", "middling"])
 @pytest.mark.parametrize(("planned", "expected"), [(5, [0, 1, 1, 2, 2]), (32, [1, 1, 2, 2, 3])])
-def test_after_a_change_steps_are_counted_anew(planned, expected, replayed, monkeypatch):
+def test_after_a_change_steps_are_counted_anew(planned, expected, middling, replayed, monkeypatch):
     monkeypatch.setattr(replay, "RECORD_AFTER", 4)
     monkeypatch.setattr(replay, "LONG", np.inf)
+    monkeypatch.setattr(replay, "MIDDLING", middling)
+    monkeypatch.setattr(replay, "COPIED", 0.0)
     model = network(Dense(4), ReLU())
     x, y, _ = data(12)  # an epoch: three batches
     recorded = []

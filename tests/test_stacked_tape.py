@@ -412,15 +412,24 @@ def test_a_product_adds_the_bias_with_the_same_bits(shape, dtype):
         np.testing.assert_array_equal(stacked.block(Z)[k], expected)
 
 
-def biased(X1, theta, *, columns=slice(0, 3), start=15, other=False, rows=4):
+def biased(X1, theta, *, columns=slice(0, 3), start=15, other=False, apart=False, rows=4):
     W, b, X = theta[:15].reshape(3, 5), theta[start : start + 5], X1[:rows, columns]
     Z = np.dot(X, W)
+    if apart:  # what follows may read both
+        return np.add(Z, b)
     return np.multiply(Z, 2) + b if other else np.add(Z, b, out=Z)
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"start": 16}, {"start": 0}, {"columns": slice(1, 4)}, {"other": True}, {"rows": 1}],
+    [
+        {"start": 16},
+        {"start": 0},
+        {"columns": slice(1, 4)},
+        {"other": True},
+        {"apart": True},
+        {"rows": 1},
+    ],
     ids=str,
 )
 def test_a_bias_elsewhere_or_other_columns_are_no_one_product(change):

@@ -194,6 +194,7 @@ class RecordedSteps(Step):
         if self._settings is not None and not self._settings.still():
             self._recorded.clear()
             self._seen.clear()
+            self._slow.clear()
             self._forget()
             self._settings, self.replays, self.epochs = None, False, 0  # it may be changed again
 
@@ -269,7 +270,7 @@ class RecordedSteps(Step):
                     self._slow[key] = self._slow.get(key, 0) + points if worth else 0
                 if soon and not worth:
                     times = RECORD_AFTER
-                few = 0 < self.planned < 3 * RECORD_AFTER and seconds < LONG / 10
+                few = 0 < self.planned < 3 * RECORD_AFTER and seconds < MIDDLING
                 self._seen[len(y)] = batch, times + (not few)
             return found
         if slow and not all(each is None or self.owns(each) for each in batch):

@@ -37,7 +37,6 @@ class StackedGuard:
         self.models, self.theta, self.made, self.optimizer = models, theta, made, optimizer
         self.on_divergence = on_divergence
         self.active = list(range(len(models)))
-        self._limit = self._find_limit()
         self._stopped: dict[int, tuple[Array, Array, dict[str, Array], int, dict[str, Any]]] = {}
         self.message = ""
         self._stretches: list[slice] = []
@@ -47,10 +46,6 @@ class StackedGuard:
             if not p.learned:
                 self._stretches.append(slice(start, stop))
         self._kept = [theta[:, each].copy() for each in self._stretches]
-
-    def _find_limit(self) -> float:
-        """What the numbers of the next step must be below for all models to stay finite."""
-        return min(m.optimizer.largest_square(m.parameters) for m in self.models)
 
     def keep(self) -> None:
         """Copies what the forward pass is going to change."""
@@ -69,10 +64,8 @@ class StackedGuard:
             DivergenceError: There are some, and that was asked for.
         """
         made = self.made
-        if self.optimizer.scheduled:
-            self.optimizer.count()
-            self._limit = self._find_limit()
-        if np.vdot(made.all, made.all) < self._limit:  # which warns of nothing
+        self.optimizer.begin_step()
+        if np.vdot(made.all, made.all) < self.optimizer.limit:  # which warns of nothing
             self.optimizer.step()
             return
         wrong = ~(np.isfinite(made.g).all(axis=1) & np.isfinite(made.sums).all(axis=0))

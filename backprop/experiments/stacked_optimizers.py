@@ -22,10 +22,14 @@ class StackedOptimizers:
         models: The models.
         theta: θ of each in a row.
         g: Likewise ∂E/∂θ.
+
+    Attributes:
+        limit: What the squares of a step's numbers must be below for all θ to stay finite.
     """
 
     def __init__(self, models: Sequence[Model], theta: Array, g: Array) -> None:
         self.each = [model.optimizer for model in models]
+        self._parameters = models[0].parameters
         first = self.formula = copy.copy(self.each[0])
         for optimizer, model in zip(self.each, models, strict=True):
             optimizer.begin(model.parameters)
@@ -49,7 +53,7 @@ class StackedOptimizers:
         self.find_rates()
 
     def find_rates(self) -> None:
-        """The different learning rates of the models, and which one each of them has."""
+        """The different learning rates of the models, which one each of them has, and the limit."""
         etas = [optimizer.learning_rate for optimizer in self.each]
         if etas == self._etas:
             return
@@ -58,12 +62,16 @@ class StackedOptimizers:
         self._numbers: Any = None
         # each by an optimizer that has it: Nadam's keeps what it multiplied up to this step
         self._rated = [(self.each[k], etas[k]) for k in first]
+        self.limit = min(each.largest_square(self._parameters) for each, _ in self._rated)
 
-    def step(self) -> None:
-        """One update of all θ."""
+    def begin_step(self) -> None:
+        """Finds the learning rates of the next step."""
         if self.scheduled:
             self.count()
             self.find_rates()
+
+    def step(self) -> None:
+        """One update of all θ, by the rates that were found."""
         self.t += 1
         numbers = [optimizer.coefficients(self.t, eta) for optimizer, eta in self._rated]
         if numbers != self._numbers:

@@ -220,7 +220,7 @@ def with_biases(calls: Sequence[Call], X1: Array) -> list[Call]:
         last = found[-1] if found else call
         if last.function == "dot" and call.function is np.add and same(call.inputs[0], last.out):
             A, W = last.inputs
-            matrix = last.out.ndim == 2 and min(last.out.shape) > 1
+            matrix = last.out.ndim == 2 and min(last.out.shape) > 1 and same(call.out, last.out)
             if matrix and same(A, X1[:, :-1]) and behind(call.inputs[1], W):
                 found[-1] = last._replace(inputs=(X1, taller(W)))
                 continue

@@ -66,7 +66,7 @@ class Loop(Surroundings):
             loss, prediction = step.gradients(X, y, weight)
             if not begun:
                 try_metrics(model.metrics, mask, prediction, given, weight, self.targets)
-            if step.scheduled:
+            if step.scheduled and not step.late:
                 step.find_limit()
             if isfinite(loss) and step.square < step.limit:
                 step.update()

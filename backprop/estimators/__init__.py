@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 # Before the files that need it: scikit-learn loads in less time near the top of the stack. Python
 # holds frames in pieces of memory, and calls that go from one piece to the next take longer.
-import backprop.estimators.scikit  # noqa: F401
 from backprop.core.lazy import lazy_names
+from backprop.estimators import scikit as scikit
 
 if TYPE_CHECKING:
     from backprop.estimators.classifier import MLPClassifier as MLPClassifier

@@ -123,13 +123,13 @@ def test_a_schedule_that_jumps_within_an_epoch_spoils_no_weights(name, verb, whe
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("alpha", [1e-4, 1e36])
+@pytest.mark.parametrize("alpha", [1e-4, 1e24, 1e36])
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_an_estimator_never_has_weights_that_are_not_finite(kind, solver, alpha, dtype):
     x, y = RNG.normal(size=(90, 4)), np.arange(90) % 3
-    rates = {"float32": (1e3, 1e20, 1e38, 1e300), "float64": (1e20, 1e155, 1e300)}
+    rates = {"float32": (1e3, 1e18, 1e20, 1e38, 1e300), "float64": (1e20, 1e155, 1e300)}
     for rate in rates[dtype]:
         mlp = kind(hidden_layer_sizes=5, solver=solver, alpha=alpha, max_iter=1)
         mlp.set_params(learning_rate_init=rate, dtype=dtype)

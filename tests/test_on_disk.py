@@ -257,17 +257,19 @@ def test_a_file_that_was_closed_is_said(tmp_path, data):
 
 def test_an_epoch_that_is_cut_off_waits_for_no_reader():
     """It is collected on any thread, such as that of zarr, for which the reader waits."""
-    going_on = threading.Event()
+    reading, going_on = threading.Event(), threading.Event()
 
     class Slow(Lazy):
         def __getitem__(self, which):
-            if self.read:
+            if which.start >= 60:  # of the second three blocks, which are read ahead
+                reading.set()
                 going_on.wait(60)
             return super().__getitem__(which)
 
     rows = RowsOnDisk([Slow(np.zeros((N, 4)))], ["x"], 10)
     batches = iter(rows())
     next(batches)
+    assert reading.wait(20)
     collector = threading.Thread(target=batches.close)
     collector.start()
     collector.join(20)

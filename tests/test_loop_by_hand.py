@@ -46,6 +46,82 @@ def test_backward_refuses_a_loss_of_other_predictions_than_those_of_the_training
             model.backward()
 
 
+def classifier(loss):
+    model = bp.Sequential([bp.Input(5), Dense(3), Softmax()], seed=0)
+    model.compile("sgd", loss)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("make", "target"),
+    [
+        (regression, Y[:32]),
+        (lambda: classifier("categorical_crossentropy"), np.eye(3)[np.arange(32) % 3]),
+        (lambda: classifier("sparse_categorical_crossentropy"), np.arange(32) % 3),
+    ],
+)
+def test_backward_refuses_a_training_pass_whose_loss_was_not_asked_for(make, target):
+    """The derivative of an earlier batch's loss would go through the activations of this one."""
+    model = make()
+    with pytest.raises(NoForwardError, match=r"model\.loss\.forward"):
+        model.backward()
+    model.fit(X[:32], target, verbose=0)
+    model.forward(X[32:], training=True)
+    for verb in (model.backward, model.loss.backward):
+        with pytest.raises(NoForwardError, match=r"model\.loss\.forward, after each"):
+            verb()
+    model.loss.forward(model.forward(X[:32], training=True), target)
+    model.backward()
+    model(X[:32], training=True)  # such as one of Monte-Carlo dropout
+    with pytest.raises(NoForwardError, match="after each"):
+        model.backward()
+
+
+def test_backward_refuses_what_the_loss_was_asked_past_the_model():
+    """Joined with the softmax, ``model.loss`` differentiates by the logits, the loss by A."""
+    loss, target = bp.losses.SparseCategoricalCrossentropy(), np.arange(32) % 3
+    model = classifier(loss)
+    for before in (False, True):
+        A = model.forward(X[:32], training=True)
+        if before:
+            model.loss.forward(A, target)
+        loss.forward(A, target)
+        with pytest.raises(NoForwardError, match=r"model\.loss\.forward"):
+            model.backward()
+    model.backward(loss.backward())
+    g = model.parameters.gradients.copy()
+    model.loss.forward(model.forward(X[:32], training=True), target)
+    model.backward()
+    np.testing.assert_allclose(model.parameters.gradients, g, atol=1e-6)
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_model_before_another_one_takes_its_input_gradient_and_not_none(trained):
+    """As a generator does from a discriminator."""
+    first, second = regression(), bp.Sequential([bp.Input(1), Dense(1), Sigmoid()], seed=1)
+    second.compile("sgd", "binary_crossentropy")
+    if trained:
+        first.fit(X, Y, verbose=0)
+
+    def delta():
+        second.loss.forward(second.forward(first.forward(X, training=True), training=True), Y > 0)
+        return second.backward()
+
+    assert delta() is None
+    with pytest.raises(NoForwardError, match="needs_input_gradient = True"):
+        first.backward(delta())
+    with pytest.raises(ShapeError, match="needs_input_gradient = True"):
+        first.layers[-1].backward(delta())
+    second.layers[0].needs_input_gradient = True
+    first.backward(delta())
+    g = first.parameters.gradients.copy()
+    both = bp.Sequential([*first.layers, *second.layers])
+    both.compile("sgd", "binary_crossentropy")
+    both.loss.forward(both.forward(X, training=True), Y > 0)
+    both.backward()
+    np.testing.assert_array_equal(g, both.parameters.gradients[: g.size])
+
+
 def test_backward_refuses_a_loss_of_an_earlier_batch_and_of_changed_predictions():
     model = regression()
     first = model.forward(X[:32], training=True).copy()

@@ -202,9 +202,12 @@ class CheckedLayer(Settings):
             )
         shape = getattr(delta, "shape", ())  # of a number, such as E itself, there is none
         if shape != Y.shape:
+            came, more = f"a delta of shape {shape}", ""
+            if delta is None:
+                came, more = "None", " The layer behind it needs needs_input_gradient = True."
             raise ShapeError(
-                f"{self} returned an array of shape {Y.shape}, but backward received a delta of "
-                f"shape {shape}: pass ∂E/∂Y, one number for each output."
+                f"{self} returned an array of shape {Y.shape}, but backward received {came}: pass "
+                f"∂E/∂Y, one number for each output.{more}"
             )
         if delta is vars(self).get("_joined"):
             raise ValueError(
@@ -214,7 +217,8 @@ class CheckedLayer(Settings):
 
     def checked_delta(self, delta: Array, Y: Array | None) -> Array:
         """Delta in the layer's dtype, if ``check_delta`` lets it pass."""
-        delta = as_array(delta, self.dtype)
+        if delta is not None:  # of which there is no array
+            delta = as_array(delta, self.dtype)
         self.check_delta(delta, Y)
         return delta
 

@@ -10,7 +10,6 @@ and ``backward`` the derivative of that very number, the mean and the weights in
 import numpy as np
 
 from backprop.core.buffers import Buffers
-from backprop.core.errors import NoForwardError
 from backprop.core.types import Array
 from backprop.losses.checked import CheckedLoss
 from backprop.losses.helpers import check_domain, each_output
@@ -91,8 +90,7 @@ class Loss(CheckedLoss):
         Raises:
             NoForwardError: There was none.
         """
-        if self._scale is None:
-            raise NoForwardError(f"{self}: call forward(prediction, target) before backward().")
+        self.check_ready()
         delta = self.checked_gradient(self.gradient(*self.given()))
         delta *= self._scale
         return self.as_prediction(delta)

@@ -13,7 +13,7 @@ from backprop.core.lookup import show_call
 from backprop.core.own_functions import interval_of
 from backprop.core.ranges import check_finite, check_weights
 from backprop.core.returned import is_array, misshaped
-from backprop.core.settings import Settings, SettingWithDefault
+from backprop.core.settings import SettingWithDefault
 from backprop.core.types import Array, Interval, Outputs, Shape
 from backprop.losses.formula import Formula
 from backprop.losses.helpers import (
@@ -24,18 +24,15 @@ from backprop.losses.helpers import (
     show_shape,
     weighted_steps,
 )
+from backprop.losses.last_pass import LastPass
 
 
-class CheckedLoss(Settings):
+class CheckedLoss(LastPass):
     """The base of ``Loss``, with what the package asks losses about."""
 
     not_taken = {"weight": "fit takes class_weight and sample_weight"}
     buffers: Buffers
     _prediction: Any
-    _judged: tuple[Array, Array] | None
-    _returned: Array | None
-    _target: Any
-    _scale: Any
     over_outputs: str | None
 
     domain: Interval | None = None
@@ -254,27 +251,6 @@ class CheckedLoss(Settings):
     def smooth(self, target: Array) -> Array:
         """The targets as the formulas see them: with label smoothing, if the loss has it."""
         return target
-
-    def predict(self, output: Array, training: bool = False) -> Array:
-        """The prediction for the last layer's outputs: the same, unless an activation is joined."""
-        if training:
-            self._returned = output  # what a backward pass through the layers will differentiate
-        return output
-
-    def check_given(self) -> None:
-        """Checks that ``forward`` was given what the model's last training pass returned.
-
-        Raises:
-            ValueError: It was given other numbers, of which the layers have kept nothing.
-        """
-        judged, returned = self._judged, self._returned
-        if judged is None or returned is None or self._target is not judged[1]:
-            return  # the last one to ask for E was no user
-        if judged[0] is not returned and not np.array_equal(judged[0], returned, equal_nan=True):
-            raise ValueError(
-                f"{self}: forward was given other numbers than the last training pass returned: "
-                f"pass what model.forward(X, training=True) did, or delta to model.backward."
-            )
 
     @property
     def ignored(self) -> int | None:

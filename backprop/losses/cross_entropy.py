@@ -95,7 +95,7 @@ class CrossEntropy(OfProbabilities):
 
     def backward(self) -> Array:
         """∂E/∂prediction of the last ``forward``: by the logits if it was given logits."""
-        if not self._on_logits or self._scale is None:
+        if not (self._on_logits and self.ready):
             return super().backward()
         delta = self.logit_gradient(self._prediction, self._target)
         delta *= self._scale

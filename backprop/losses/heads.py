@@ -90,6 +90,11 @@ class MatchedHead(Loss):
         return self.loss.ignored
 
     @property
+    def ready(self) -> bool:
+        """Whether ``forward`` came after the last training pass, and nothing after it."""
+        return self._target is not None and self.loss._on_logits and self.loss.ready
+
+    @property
     def guess(self) -> Array | None:
         """The class of the largest logit of every sample; see the class."""
         return self._guess
@@ -112,6 +117,7 @@ class MatchedHead(Loss):
             return self.loss.probabilities(output)[0]
         out = self.buffer("A", output)
         self._target = None  # that of the last pass goes with other A
+        self.loss.forget()
         self._guess = self.loss.likeliest(output)
         A, self._partition = self.loss.probabilities(output, out, self._guess)
         self.activation.Z, self.activation.A = output, A
@@ -149,7 +155,12 @@ class MatchedHead(Loss):
         return self.loss.total(values, sample_weight)
 
     def backward(self) -> Array:
-        """∂E/∂Z; the activation refuses it, whose own ``backward`` takes ∂E/∂A."""
+        """∂E/∂Z; the activation refuses it, whose own ``backward`` takes ∂E/∂A.
+
+        Raises:
+            NoForwardError: No ``forward`` came after the last training ``predict``.
+        """
+        self.check_ready()
         delta: Array = self.loss.backward()
         vars(self.activation)["_joined"] = delta
         return delta

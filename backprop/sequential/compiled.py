@@ -169,7 +169,8 @@ class CompiledNetwork(Network):
             ∂E/∂X if the first layer's ``needs_input_gradient`` is set, else None; it is yours.
 
         Raises:
-            ValueError: That was not given what the last training pass returned.
+            NoForwardError: There was none since the last training pass.
+            ValueError: It was not given what that pass returned.
 
         Example:
             >>> model = bp.Sequential([bp.layers.Dense(1, False, "ones")])
@@ -180,7 +181,8 @@ class CompiledNetwork(Network):
             array([-6.], dtype=float32)
         """
         if delta is None:
-            if from_package(self.forward):  # of another one the user alone knows the slope
+            if from_package(self.forward) and from_package(self.loss.backward):
+                # of those of another the user alone knows the slope
                 self.loss.check_given()
             found = self.backpropagate(self.loss.backward())
             self._complete_deltas()

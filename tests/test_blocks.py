@@ -336,6 +336,19 @@ def test_trained_layers_are_taken_into_another_model():
     np.testing.assert_array_equal(model.layers[0].W, W)  # the layer itself stays as it is
 
 
+def test_parts_of_two_models_stand_in_one_whatever_number_they_had():
+    first = bp.Sequential([bp.Input(4), Dense(3), ReLU()], seed=0)
+    second = bp.Sequential([bp.Input(3), Dense(2), ReLU(name="end")], seed=1)
+    X = np.ones((2, 4), "float32")
+    both = bp.Sequential([layer.copy() for layer in [*first.layers, *second.layers]])
+    np.testing.assert_array_equal(both.predict(X), second.predict(first.predict(X)))
+    assert [layer.name for layer in both.layers] == ["dense_1", "relu_1", "dense_2", "end"]
+    begun = bp.Sequential([Dense(4), first.layers[0].copy()])
+    assert [layer.name for layer in begun.layers] == ["dense_1", "dense_2"]
+    with pytest.raises(ValueError, match=r"called 'end': names must differ; layer\.name = … sets"):
+        bp.Sequential([second.layers[1].copy(), second.layers[1].copy()])
+
+
 def test_copies_keep_statistics_that_are_not_learnt():
     X, y = data()
     model = bp.Sequential([BatchNormalization(), Dense(1)], seed=0)

@@ -28,7 +28,7 @@ EAGER = {
     *(f"backprop.layers.{file}" for file in ("embedding", "scaling", "standardization")),
     "backprop.layers.along_axes",
     *(f"backprop.losses.{file}" for file in ("base", "checked", "formula", "heads", "helpers")),
-    *(f"backprop.losses.{file}" for file in ("cross_entropy", "names", "probabilities")),
+    *(f"backprop.losses.{file}" for file in ("cross_entropy", "last_pass", "names", "probabilities")),
     *(f"backprop.metrics.{file}" for file in ("base", "names", "returned", "verbs")),
     *(f"backprop.metrics.{file}" for file in ("accuracy", "decisions", "function", "means")),
     *(f"backprop.optimizers.{file}" for file in ("base", "blocks", "bookkeeping", "options")),

@@ -115,7 +115,7 @@ def test_a_model_before_another_one_takes_its_input_gradient_and_not_none(traine
     second.layers[0].needs_input_gradient = True
     first.backward(delta())
     g = first.parameters.gradients.copy()
-    both = bp.Sequential([*first.layers, *second.layers])
+    both = bp.Sequential([layer.copy() for layer in [*first.layers, *second.layers]])
     both.compile("sgd", "binary_crossentropy")
     both.loss.forward(both.forward(X, training=True), Y > 0)
     both.backward()

@@ -123,13 +123,15 @@ class Block(Layer):
         for each in (layer, *layer.inside()):
             if each.input_shape is not None or id(each) in here:
                 raise taken_layer(each)
-        taken = {other.name for other in self.children}
-        if layer.name is None:
-            kind = default_name(layer)
-            numbered = (f"{kind}_{k}" for k in range(1, len(taken) + 2))
-            layer.name = next(name for name in numbered if name not in taken)
+        taken, kind = {other.name for other in self.children}, default_name(layer)
+        numbered = layer._kept is not None and str(layer.name).rpartition("_")[0] == kind
+        if layer.name is None or (numbered and layer.name in taken):  # a copy, in its first model
+            names = (f"{kind}_{k}" for k in range(1, len(taken) + 2))
+            layer.name = next(name for name in names if name not in taken)
         elif layer.name in taken:
-            raise ValueError(f"two layers are called {layer.name!r}: names must differ.")
+            raise ValueError(
+                f"two layers are called {layer.name!r}: names must differ; layer.name = … sets one."
+            )
         if not self.trainable:
             layer.hold(True)
         list.append(self.children, layer)

@@ -5,6 +5,7 @@ import pytest
 
 import backprop as bp
 from backprop import metrics
+from backprop.core.errors import ShapeError
 from backprop.layers import Dense, Sigmoid
 
 R = np.random.default_rng(0)
@@ -62,3 +63,16 @@ def test_targets_that_are_not_finite(wrong, dtype):
     with pytest.raises(ValueError, match=r"target holds nan or infinite numbers.* row 2"):
         metrics.SparseCategoricalAccuracy().update(SHARES[:3], classes)
     metrics.Precision().update(SHARES, np.full(SHARES.shape, large))  # whose squares overflow
+
+
+@pytest.mark.parametrize("name", ["huber", "half_squared_error", "binary_focal_crossentropy"])
+@pytest.mark.parametrize("weight", [None, np.linspace(0, 2, 40)])
+def test_a_loss_as_a_metric_takes_numbers_in_a_row(name, weight):
+    """As the metrics of their own, such as ``MeanSquaredError``, do for one output."""
+    flat, column = (metrics.LossMetric(bp.losses.get(name)) for _ in range(2))
+    flat.update(SHARES[:, 0], TRUE[:, 0], weight)
+    column.update(SHARES[:, :1], TRUE[:, :1], weight)
+    assert flat.result() == column.result()
+    for prediction, target in ((TRUE[:, 0], SHARES), (SHARES[0, 0], TRUE[0, 0])):
+        with pytest.raises(ShapeError, match="metric .* one target for each output"):
+            flat.update(prediction, target)

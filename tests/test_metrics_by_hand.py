@@ -74,5 +74,5 @@ def test_a_loss_as_a_metric_takes_numbers_in_a_row(name, weight):
     column.update(SHARES[:, :1], TRUE[:, :1], weight)
     assert flat.result() == column.result()
     for prediction, target in ((TRUE[:, 0], SHARES), (SHARES[0, 0], TRUE[0, 0])):
-        with pytest.raises(ShapeError, match="metric .* one target for each output"):
+        with pytest.raises(ShapeError, match=r"metric .* one target for each output"):
             flat.update(prediction, target)

@@ -311,7 +311,7 @@ def check_read(made: Any, name: str, value: Any) -> None:
         advice = f"set {alias[0]}"
     elif found and not advice:
         advice = f"set {found[0]}"
-    if not advice and made.own_names and name in (others := names_of_others(kind)):
+    if not advice and made.own_names and name in (others := names_of_others(made.__class__)):
         advice = f"others have it, such as {others[name]}"
     if advice or not made.own_names:
         advice = advice or "names of your own may begin with _"

@@ -76,3 +76,17 @@ def test_a_loss_as_a_metric_takes_numbers_in_a_row(name, weight):
     for prediction, target in ((TRUE[:, 0], SHARES), (SHARES[0, 0], TRUE[0, 0])):
         with pytest.raises(ShapeError, match=r"metric .* one target for each output"):
             flat.update(prediction, target)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [*MADE[1:6], lambda: metrics.TopKCategoricalAccuracy(2), lambda: metrics.MeanIoU(3)],
+)
+def test_shares_in_the_place_of_class_indices(make):
+    """Cut off at the point they would all be of class 0."""
+    words = r"are whole numbers from 0 to 2.*, but the targets run from 0\.\d+ to 0\.\d+"
+    with pytest.raises(ValueError, match=words):
+        make().update(SHARES, SHARES[:, 0])
+    metric = make()
+    metric.update(SHARES, TRUE.argmax(1).astype(float))
+    assert np.isfinite(metric.result())

@@ -5,6 +5,7 @@ import pytest
 
 import backprop as bp
 from backprop import metrics
+from backprop.core.errors import ShapeError
 from backprop.layers import Dense, Sigmoid
 
 R = np.random.default_rng(0)
@@ -62,3 +63,30 @@ def test_targets_that_are_not_finite(wrong, dtype):
     with pytest.raises(ValueError, match=r"target holds nan or infinite numbers.* row 2"):
         metrics.SparseCategoricalAccuracy().update(SHARES[:3], classes)
     metrics.Precision().update(SHARES, np.full(SHARES.shape, large))  # whose squares overflow
+
+
+@pytest.mark.parametrize("name", ["huber", "half_squared_error", "binary_focal_crossentropy"])
+@pytest.mark.parametrize("weight", [None, np.linspace(0, 2, 40)])
+def test_a_loss_as_a_metric_takes_numbers_in_a_row(name, weight):
+    """As the metrics of their own, such as ``MeanSquaredError``, do for one output."""
+    flat, column = (metrics.LossMetric(bp.losses.get(name)) for _ in range(2))
+    flat.update(SHARES[:, 0], TRUE[:, 0], weight)
+    column.update(SHARES[:, :1], TRUE[:, :1], weight)
+    assert flat.result() == column.result()
+    for prediction, target in ((TRUE[:, 0], SHARES), (SHARES[0, 0], TRUE[0, 0])):
+        with pytest.raises(ShapeError, match=r"metric .* one target for each output"):
+            flat.update(prediction, target)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [*MADE[1:6], lambda: metrics.TopKCategoricalAccuracy(2), lambda: metrics.MeanIoU(3)],
+)
+def test_shares_in_the_place_of_class_indices(make):
+    """Cut off at the point they would all be of class 0."""
+    words = r"are whole numbers from 0 to 2.*, but the targets run from 0\.\d+ to 0\.\d+"
+    with pytest.raises(ValueError, match=words):
+        make().update(SHARES, SHARES[:, 0])
+    metric = make()
+    metric.update(SHARES, TRUE.argmax(1).astype(float))
+    assert np.isfinite(metric.result())

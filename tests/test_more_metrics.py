@@ -255,7 +255,8 @@ def test_iou_of_images_and_its_mistakes(rng):
         assert measure(metrics.MeanIoU(3), P, target) == pytest.approx(expected)
     with pytest.raises(ValueError, match="num_classes=4, but the model 3 outputs"):
         measure(metrics.MeanIoU(4), P, y)
-    with pytest.raises(ValueError, match="classes run from 0 to 2, but the targets from"):
+    words = "classes are whole numbers from 0 to 2, but the targets run from"
+    with pytest.raises(ValueError, match=words):
         measure(metrics.MeanIoU(3), P, y + 1)
     with pytest.raises(ValueError, match="must hold classes from 0 to 2"):
         metrics.IoU(3, [3])

@@ -1,5 +1,6 @@
 """What functions and metrics of one's own return is looked at before any weight changes."""
 
+import json
 import threading
 
 import numpy as np
@@ -102,6 +103,35 @@ class Seen(bp.metrics.Metric):
 
     def result(self):
         return self.counts
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        np.float32(0.5),
+        np.int64(3),
+        np.array(2.0, "float32"),
+        np.array([1, 2]),
+        [np.float32(1), 2],
+        (0.5, 1),
+    ],
+    ids=repr,
+)
+def test_results_are_plain_numbers_that_a_file_can_hold(returned):
+    """``json.dump(history.history)`` writes Python's numbers and lists alone."""
+    heard = []
+    model = bp.Sequential([Dense(3)], seed=0)
+    model.compile("sgd", "mse", metrics=[Result(returned)])
+    hear = bp.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: heard.append(logs["own"]),
+        on_train_batch_end=lambda batch, logs: heard.append(logs["own"]),
+    )
+    history = model.fit(X, Y, verbose=0, validation_data=(X, Y), callbacks=[hear]).history
+    many = bp.fit_many([model], X, Y, verbose=0)
+    evaluated, step = model.evaluate(X, Y)[1], model.train_on_batch(X, Y)[1]
+    for found in (*heard, *history["own"], *history["val_own"], evaluated, step):
+        assert json.loads(json.dumps(found)) == np.asarray(returned).tolist()
+    json.dumps([many[0].history, model.evaluate(X, Y, return_dict=True)])
 
 
 @pytest.mark.parametrize("counts", [np.zeros(2), [0, 0]], ids=["array", "list"])

@@ -420,6 +420,20 @@ def test_grid_writes_names_and_probabilities(images: Array) -> None:
     assert texts(again) == texts(axes)
 
 
+@pytest.mark.parametrize("guess", [[0, 1], [0, 0]])
+def test_grid_takes_the_output_of_a_single_sigmoid(images: Array, guess: list[int]) -> None:
+    """A column is the probability of class 1, so that of class 0 is what is left of 1."""
+    for predictions in (guess, np.array(guess)[:, None] > 0.5):
+        output = np.array([[0.2], [0.75]])
+        (axes,) = predictions_grid(images[:2], guess, predictions, output).axes
+        assert texts(axes) == ["0 · 80%", ["0 · 25%", "1 · 75%"][guess[1]]]
+
+
+def test_grid_shows_what_a_model_that_diverged_says(images: Array) -> None:
+    (axes,) = predictions_grid(images[:1], [0], [0], np.full((1, 2), np.nan)).axes
+    assert texts(axes) == ["0 · nan%"]
+
+
 def test_grid_captions_do_not_overlap(images: Array) -> None:
     names = ["T-shirt/top", "Ankle boot"]
     figure = predictions_grid(images, np.zeros(12, int), np.ones(12, int), class_names=names)
@@ -439,6 +453,9 @@ def test_grid_captions_do_not_overlap(images: Array) -> None:
         ({"predictions": np.full(12, np.inf)}, "predictions must hold class indices"),
         ({"predictions": LABELS - 1}, "predictions .* holds -1"),
         ({"probabilities": np.ones((12, 3))}, r"probabilities .*\(12, 3\)"),
+        ({"probabilities": np.ones((12, 1))}, r"\(12, 1\) for the classes 0 and 1"),
+        ({"probabilities": np.linspace(-1, 5, 120).reshape(12, 10)}, "-1 to 5: .* softmax or sig"),
+        ({"predictions": np.linspace(0, 1, 12)}, r"of probabilities pass \(predictions > 0\.5\)"),
         ({"class_names": ["zero"]}, "class_names has 1 names but there are 10"),
         ({"columns": 0}, "columns must be an integer of 1 or more"),
     ],
@@ -599,6 +616,8 @@ def test_regions_ask_in_the_dtype_of_the_samples() -> None:
         ({"y": np.eye(4)}, "y must hold one class index"),
         ({"resolution": 1}, "resolution must be an integer of 2 or more"),
         ({"predict": lambda p: 5 * p}, "softmax or sigmoid"),
+        ({"predict": lambda p: np.full((len(p), 2), np.nan)}, "returned nan: .* diverged"),
+        ({"y": np.array([0.2, 0.9, 0.6, 0.1])}, r"of probabilities pass \(y > 0\.5\)"),
         ({"predict": lambda p: p[:3]}, r"returned the shape \(3, 2\)"),
         ({"predict": lambda p: np.ones((len(p), 2)), "y": [0, 1, 2, 2]}, "the 3 classes in y"),
         ({"class_names": ["left"]}, "class_names has 1 names"),

@@ -465,6 +465,31 @@ def test_other_libraries_names_of_attributes_are_refused(made, name, advice):
         setattr(made(), name, 0.5)
 
 
+@pytest.mark.parametrize(("made", "name", "other"), [
+    (lambda: Dense(3), "rate", "AlphaDropout"),
+    (lambda: LSTM(3), "reset_after", "GRU"),
+    (Softmax, "kernel_regularizer", "Conv1D"),
+    (losses.CategoricalCrossentropy, "ignore_class", "SparseCategoricalCrossentropy"),
+    (losses.MeanSquaredError, "delta", "Huber"),
+    (lambda: model_with("sgd").loss, "gamma", "BinaryFocalCrossentropy"),
+    (metrics.Accuracy, "ignore_class", "IoU"),
+    (metrics.AUC, "average", "F1Score"),
+    (lambda: EarlyStopping("loss"), "save_best_only", "ModelCheckpoint"),
+    (lambda: ModelCheckpoint("m.npz"), "restore_best_weights", "EarlyStopping"),
+])  # fmt: skip
+def test_names_that_only_others_of_its_kind_read_are_refused(made, name, other):
+    words = f"nobody reads '{name}' of .*: others have it, such as {other}"
+    with pytest.raises(AttributeError, match=words):
+        setattr(made(), name, 0.5)
+
+
+@pytest.mark.parametrize("made", [lambda: Dense(3), losses.Huber, metrics.AUC])
+def test_names_of_ones_own_may_be_attached(made):
+    part = made()
+    part.note_of_mine = "as it was in May"
+    assert part.note_of_mine == "as it was in May"
+
+
 @pytest.mark.parametrize(("made", "name"), [
     (SGD, "lrate"),
     (SGD, "decay"),

@@ -4,6 +4,7 @@ import functools
 import inspect
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from inspect import CO_VARARGS, CO_VARKEYWORDS, Parameter
 from typing import Any, TypeGuard, TypeVar
@@ -168,6 +169,17 @@ def names_taken(kind: type) -> tuple[tuple[str, ...], float, list[str]]:
     positions = math.inf if listed else sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in own)
     names = dict.fromkeys(p.name for _, given in constructors(kind) for p in given)
     return tuple(names), positions, [p.name for p in own if p.default is p.empty]
+
+
+@functools.cache
+def names_of_others(kind: type) -> Mapping[str, str]:
+    """The arguments of the classes of a class's folder, each with the first that takes it."""
+    folder = sys.modules[".".join(kind.__module__.split(".")[:2])]
+    found: dict[str, str] = {}
+    for each in (getattr(folder, name) for name in getattr(folder, "__all__", ())):
+        if isinstance(each, type):
+            found = dict.fromkeys(names_taken(each)[0], each.__name__) | found
+    return found
 
 
 @functools.cache

@@ -227,6 +227,14 @@ def check_mask(layer: object, X: Array, mask: Any) -> Array:
     return found
 
 
+def are_indices(classes: Array, n_classes: int) -> bool:
+    """Whether all are whole numbers from 0 to ``n_classes`` − 1."""
+    if not classes.size:
+        return True
+    whole = classes.dtype.kind != "f" or not (classes % 1).any()
+    return whole and bool(0 <= classes.min() <= classes.max() < n_classes)
+
+
 def check_one_class(rows: Array, what: str, advice: str) -> None:
     """Checks that every row names one class: by one number that is larger than all others.
 

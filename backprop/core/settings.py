@@ -13,7 +13,14 @@ from typing import Any, Self
 
 from backprop.core.buffers import Buffers, writable
 from backprop.core.errors import said
-from backprop.core.lookup import NOT_TAKEN, arguments_of, check_call, other_arguments, takes
+from backprop.core.lookup import (
+    NOT_TAKEN,
+    arguments_of,
+    check_call,
+    names_of_others,
+    other_arguments,
+    takes,
+)
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -125,7 +132,7 @@ class Settings:
         of_package: Whether the package defines the class; what others do is looked at more closely.
         any_name: Whether the constructor looks at the names of its arguments itself.
         own_names: Whether attributes of one's own may be attached, if they are called nothing like
-            one that is read. Else every attribute that nobody reads is refused.
+            one that is read, here or by others of its kind. Else all that nobody reads is refused.
         watched: Whether names that are assigned are looked at; not worth it in a class of the
             package's own use, to which every step assigns.
         loose: What to write where layers or sizes came one by one; see ``check_brackets``.
@@ -304,6 +311,8 @@ def check_read(made: Any, name: str, value: Any) -> None:
         advice = f"set {alias[0]}"
     elif found and not advice:
         advice = f"set {found[0]}"
+    if not advice and made.own_names and name in (others := names_of_others(made.__class__)):
+        advice = f"others have it, such as {others[name]}"
     if advice or not made.own_names:
         advice = advice or "names of your own may begin with _"
         advice = advice.format(call=f"{kind.__name__}(…)")

@@ -15,7 +15,7 @@ import numpy as np
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_flag, check_shown
 from backprop.core.errors import ShapeError
-from backprop.core.ranges import check_finite, check_one_class, check_weights
+from backprop.core.ranges import are_indices, check_finite, check_one_class, check_weights
 from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array, Outputs, Shape
 from backprop.core.walk import from_here
@@ -215,10 +215,10 @@ class Metric(KnowsVerbs, Settings):
         """
         c = self.class_indices(prediction, target)
         n_classes = prediction.shape[-1]
-        if c.size and not 0 <= c.min() <= c.max() < n_classes:
+        if not are_indices(c, n_classes):
             raise ValueError(
-                f"metric {self.name!r}: class indices run from 0 to {n_classes - 1} for "
-                f"{n_classes} outputs, but the targets run from {c.min()} to {c.max()}."
+                f"metric {self.name!r}: class indices are whole numbers from 0 to {n_classes - 1} "
+                f"for {n_classes} outputs, but the targets run from {c.min():g} to {c.max():g}."
             )
         return c.astype(np.intp, copy=False)
 

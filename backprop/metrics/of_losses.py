@@ -52,6 +52,8 @@ class LossMetric(MeanMetric):
 
     def values(self, prediction: Array, target: Array, each: bool = False) -> Array:
         """ℓ of each sample, or what stands in its place for each output."""
+        if prediction.ndim < 2:  # (N,) -> (N, 1)
+            prediction, target = self.paired(prediction, target)
         P = prediction if prediction.dtype.kind == "f" else prediction.astype("float64")
         Y = self._own.check_target(target, P.shape[1:], P.dtype)
         found: Array = self._own.sample_losses(P, Y, each)

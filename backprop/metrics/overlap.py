@@ -8,6 +8,7 @@ import numpy as np
 
 from backprop.core.checks import check_integer, check_list, check_number
 from backprop.core.errors import check_room, said
+from backprop.core.ranges import are_indices
 from backprop.core.types import Array, Shape
 from backprop.metrics.accuracy import check_rows
 from backprop.metrics.base import Metric, as_arrays
@@ -98,10 +99,10 @@ class IoU(Metric):
         if self.ignore_class is not None:
             w = w * (c != self.ignore_class)
             c = np.where(c == self.ignore_class, 0, c)
-        if c.size and not 0 <= c.min() <= c.max() < K:
+        if not are_indices(c, K):
             raise ValueError(
-                f"metric {self.name!r}: classes run from 0 to {K - 1}, but the targets from "
-                f"{c.min()} to {c.max()}."
+                f"metric {self.name!r}: classes are whole numbers from 0 to {K - 1}, but the "
+                f"targets run from {c.min():g} to {c.max():g}."
             )
         cells = (c.astype(np.intp) * K + guess).reshape(-1)
         self._counts += np.bincount(cells, w.reshape(-1), K * K).reshape(K, K)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backprop.core.arrays import to_array
+from backprop.core.arrays import as_numbers, to_array
 from backprop.core.checks import check_integer
 from backprop.core.durable import FilePath
 from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.plotting.style import (
     MISTAKE,
+    check_probabilities,
     class_indices,
     finite_array,
     name_classes,
@@ -46,8 +47,8 @@ def predictions_grid(
         images: Grey images ``(N, h, w)``, ``(N, h, w, 1)``, or flat square ones ``(N, h*h)``.
         labels: The true classes ``(N,)``, as indices.
         predictions: The predicted classes ``(N,)``, as indices.
-        probabilities: The model's output ``(N, K)``, or the probability of each prediction
-            ``(N,)``, to write beside the prediction.
+        probabilities: The model's output, ``(N, K)``, or ``(N, 1)`` of a single sigmoid; or the
+            probability of each prediction ``(N,)``. It is written beside the prediction.
         class_names: Names of the classes; their indices by default.
         columns: Images in a row.
         path: Where to save the picture, if anywhere.
@@ -217,15 +218,21 @@ def _probability_of(guess: Array, probabilities: Array | None) -> Array | None:
     """Return the probability ``(N,)`` of each predicted class, if probabilities are there."""
     if probabilities is None:
         return None
-    array = to_array(probabilities, "probabilities")
+    array = as_numbers(probabilities, "probabilities")
+    n, largest = len(guess), guess.max(initial=0)
     if array.shape == guess.shape:
-        return array
-    if array.ndim == 2 and len(array) == len(guess) and array.shape[1] > guess.max(initial=0):
-        return np.asarray(np.take_along_axis(array, guess[:, None], axis=1)[:, 0])
-    raise ValueError(
-        f"probabilities must have the shape ({len(guess)},), or ({len(guess)}, K) with a column "
-        f"for each class, but has {array.shape}."
-    )
+        found = array
+    elif array.shape == (n, 1) and largest <= 1:  # of class 1
+        found = np.where(guess == 1, array[:, 0], 1 - array[:, 0])
+    elif array.ndim == 2 and len(array) == n and array.shape[1] > largest:
+        found = np.take_along_axis(array, guess[:, None], axis=1)[:, 0]
+    else:
+        raise ValueError(
+            f"probabilities must have the shape ({n},), or ({n}, K) with a column for each class, "
+            f"or ({n}, 1) for the classes 0 and 1, but has {array.shape}."
+        )
+    check_probabilities(array, "probabilities must lie between 0 and 1")
+    return found
 
 
 def _caption(guess: str, truth: str, probability: float | None) -> str:

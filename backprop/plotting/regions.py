@@ -14,6 +14,7 @@ from backprop.core.frames import check_labels
 from backprop.core.signatures import answered, check_function
 from backprop.core.types import Array
 from backprop.plotting.style import (
+    check_probabilities,
     class_indices,
     colours,
     finite_array,
@@ -172,9 +173,7 @@ def _as_probabilities(answer: Array, points: int, classes: int) -> Array:
             f"predict must return probabilities ({points}, K) for at least the {classes} classes "
             f"in y, or ({points},) for two, but returned the shape {np.shape(answer)}."
         )
-    if not (array.min() >= -1e-6 and array.max() <= 1 + 1e-6):
-        raise ValueError(
-            f"predict must return probabilities but its values go from {array.min():.3g} to "
-            f"{array.max():.3g}: apply a softmax or sigmoid to logits."
-        )
+    if np.isnan(array).any():
+        raise ValueError("predict returned nan: the training of the model may have diverged.")
+    check_probabilities(array, "predict must return probabilities")
     return array

@@ -224,14 +224,30 @@ def class_indices(name: str, values: object, count: int) -> Array:
     if array.dtype.kind not in "iub" and not (
         array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.round(array)).all()
     ):
+        advice = f"number the classes, for example with np.unique({name}, return_inverse=True)[1]"
+        if array.dtype.kind == "f" and ((array >= 0) & (array <= 1)).all():
+            advice = f"of probabilities pass ({name} > 0.5)"
         raise ValueError(
-            f"{name} must hold class indices 0, 1, … but has the dtype {array.dtype}: number the "
-            f"classes, for example with np.unique({name}, return_inverse=True)[1]."
+            f"{name} must hold class indices 0, 1, … but has the dtype {array.dtype}: {advice}."
         )
     array = array.astype(np.int64)
     if count and array.min() < 0:
         raise ValueError(f"{name} must hold class indices from 0 on but holds {array.min()}.")
     return array
+
+
+def check_probabilities(values: Array, rule: str) -> None:
+    """Checks that numbers lie between 0 and 1, up to rounding; nan passes.
+
+    Raises:
+        ValueError: They do not; it begins with the ``rule``.
+    """
+    low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
+    if low < -1e-6 or high > 1 + 1e-6:
+        raise ValueError(
+            f"{rule}, but the values go from {low:.3g} to {high:.3g}: apply a softmax or sigmoid "
+            f"to logits."
+        )
 
 
 def name_classes(class_names: Sequence[str] | None, count: int) -> list[str]:

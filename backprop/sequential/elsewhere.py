@@ -32,6 +32,8 @@ ELSEWHERE = {
     "evaluate_generator": "model.evaluate takes generators",
     "predict_generator": "model.predict takes generators",
     "metrics_names": "write model.evaluate(x, y, return_dict=True), which has the names",
+    "reset_metrics": "metrics count anew with each epoch and with each call of train_on_batch",
+    "reset_states": "every sequence begins with a state of 0",
     **dict.fromkeys(("input", "inputs"), "there is model.input_shape"),
     **dict.fromkeys(("output", "outputs"), OUTPUTS),
     "name": "layers have names, model.layers[0].name",

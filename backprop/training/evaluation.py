@@ -135,8 +135,13 @@ def so_far(metric: Metric) -> Any:
 
 
 def now(result: Any) -> Any:
-    """A metric's result as it is now: a metric of one's own may return what it goes on with."""
-    return result.copy() if isinstance(result, list | np.ndarray) else result
+    """A metric's result as it is now, in Python's numbers, as json and the like need them.
+
+    A metric of one's own may return a number of NumPy's, or an array that it goes on with.
+    """
+    if isinstance(result, list | tuple | np.ndarray | np.generic):
+        return np.asarray(result).tolist()
+    return result
 
 
 def unwrap(logs: Mapping[str, float]) -> float | list[float]:

@@ -3,6 +3,7 @@
 import inspect
 import tracemalloc
 import warnings
+from ast import literal_eval
 
 import numpy as np
 import pytest
@@ -323,6 +324,15 @@ def test_hooks_of_predict(data):
     assert record.calls == [
         "predict_begin", "predict_batch_begin", "predict_batch_end", "predict_end"
     ]  # fmt: skip
+
+
+def test_metrics_by_output_are_told_the_list_that_is_taken():
+    given = {"out": ["mae", "mse"], "other": "r2"}
+    model = bp.Sequential([Dense(1)])
+    with pytest.raises(TypeError, match=r"write metrics=(\['mae', 'mse', 'r2'\])\.$") as caught:
+        model.compile("sgd", "mse", metrics=given)
+    model.compile("sgd", "mse", metrics=literal_eval(str(caught.value).split("=")[1][:-1]))
+    assert len(model.metrics) == 3
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "predict", "fit"])

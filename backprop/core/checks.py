@@ -303,16 +303,15 @@ def check_dimensions(value: Any, layer: object) -> Shape:
 
 
 def check_list(given: Any, name: str) -> list[Any]:
-    """The objects of a list, a tuple or another iterable; none for None.
-
-    Raises:
-        TypeError: It is something else: one object without brackets, or a set, which has no order.
-    """
-    if isinstance(given, set | frozenset) or not (is_row(given) or given is None):
-        argument = name.rpartition("(")[2].rstrip(")")  # of "Dropout(noise_shape)"
-        items = given.values() if isinstance(given, dict) else given if is_row(given) else [given]
-        raise TypeError(f"{name} must be a list: write {argument}={said([*items])}.")
-    return [] if given is None else list(given)
+    """The objects of an iterable, none of None; a TypeError if it is no row, as a dict or set."""
+    if given is None:
+        return []
+    if is_row(given) and not isinstance(given, set | frozenset):
+        return list(given)
+    items = given.values() if isinstance(given, dict) else [given]
+    flat = [each for item in items for each in (item if is_row(item) else [item])]
+    argument = name.rpartition("(")[2].rstrip(")")  # of "Dropout(noise_shape)"
+    raise TypeError(f"{name} must be a list: write {argument}={said(flat)}.")
 
 
 def check_dtype(dtype: Any) -> np.dtype[Any]:

@@ -402,3 +402,21 @@ def test_what_a_first_layer_was_adapted_to(verb, frame):
     model = bp.Sequential([scaling.copy(), Dense(1)], seed=0)
     model.compile("sgd", "mse")
     getattr(model, verb)(frame[["c", "a", "b"]], np.zeros(20))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_batches_that_a_layer_is_adapted_to_agree_on_their_columns(kind, frame):
+    """As chunks of several files: the columns of one were averaged with other columns."""
+    parts, other = [kind(frame[:8]), kind(frame[8:])], kind(frame[8:][["b", "a", "c"]])
+    scaling = Normalization()
+    words = "^X has the columns of another order, but the batches before have .*'a', 'b', 'c'"
+    for batches in ([parts[0], other], [parts[0], frame[8:].to_numpy(), other]):
+        with pytest.raises(ValueError, match=words):
+            scaling.adapt(iter(batches))
+    scaling.adapt(iter(parts))
+    np.testing.assert_allclose(scaling.mean, frame.mean(), atol=1e-12)
+    model = bp.Sequential([scaling, Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="x has the columns of another order, but Normalization"):
+        model.fit(other, np.zeros(12), verbose=0)
+    model.fit(parts[1], np.zeros(12), verbose=0)

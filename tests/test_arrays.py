@@ -1,5 +1,6 @@
 """What users pass: frames, columns, objects, gaps, masks, sparse matrices, and what is no array."""
 
+import re
 from array import array
 from collections import deque
 from decimal import Decimal
@@ -569,3 +570,38 @@ def test_what_overflows_float64_is_not_to_be_computed_in_it():
     ):
         with pytest.raises(ValueError, match=f"an overflow in float32, .*{advice}"):
             classifier().fit(np.full(X.shape, np.longdouble(value)), Y, verbose=0)
+
+
+class Closed:
+    """What offers itself as an array and cannot be read."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise ValueError("the file is closed")
+
+
+RAGGED_WITHIN = {
+    "a vector in a cell": (
+        [[[1, 2], 3, 4]] * 3,
+        "x[0] holds numbers beside vectors, first in row 1",
+    ),
+    "in one row": (
+        [[1, 2, 3], [1, 2, [3, 4]]],
+        "x[1] holds numbers beside vectors, first in row 0",
+    ),
+    "a gap beside it": ([[[1, 2], None]] * 3, "x[0] holds None, first in row 1"),
+    "unequal lists": ([[[1.0], [1.0, 2.0]]] * 3, "x[0] holds rows of unequal length (1, 2)"),
+    "unequal arrays": ([(np.ones(2), np.ones(3))] * 2, "x[0] holds rows of unequal length (2, 3)"),
+    "deeper": ([[[1, 2], [1, 2]], [[1, 2], [1, [2]]]], "x[1][1] holds numbers beside vectors"),
+    "rows of other axes": ([[[1, 2], [3, 4]], [1, 2]], "arrays of different shapes, (2, 2), (2,)"),
+    "one that is closed": ([Closed()] * 2, "x[0] cannot be made an array"),
+}
+
+
+@pytest.mark.parametrize(("x", "words"), RAGGED_WITHIN.values(), ids=RAGGED_WITHIN)
+def test_rows_of_one_length_that_are_no_array_are_named(x, words):
+    """They were told to be of one length, which they are."""
+    for call in (lambda: to_array(x, "x"), lambda: regressor().predict(x)):
+        with pytest.raises(ValueError, match=re.escape(words)):
+            call()
+    with pytest.raises(TypeError, match=r"x is a Closed, .* \(the file is closed\)"):
+        to_array(Closed(), "x")

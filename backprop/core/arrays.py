@@ -311,9 +311,9 @@ def asarray(x: Any, name: str, column: str = "") -> Array:
         # beside text, NumPy makes text of numbers too
         made_text = found.dtype.kind in "US" and isinstance(x, SEQUENCES)
         return np.asarray(x, object) if made_text else found
-    except ValueError:  # NumPy's word for rows of different lengths
-        raise ragged(name, x) from None
     except Exception as error:
+        if isinstance(error, ValueError) and isinstance(x, Iterable):  # rows of different lengths
+            raise ragged(name, x) from None
         raise TypeError(
             f"{name}{column} is a {type(x).__name__}, which NumPy cannot read ({error}): pass an "
             f"array."

@@ -1,6 +1,7 @@
 """What users pass: frames, columns, objects, gaps, masks, sparse matrices, and what is no array."""
 
 import re
+import types
 from array import array
 from collections import deque
 from decimal import Decimal
@@ -605,3 +606,45 @@ def test_rows_of_one_length_that_are_no_array_are_named(x, words):
             call()
     with pytest.raises(TypeError, match=r"x is a Closed, .* \(the file is closed\)"):
         to_array(Closed(), "x")
+
+
+class Rows:
+    """What Astropy's tables are like: some names are pandas', and NumPy forgets their masks."""
+
+    iloc = types.MappingProxyType({})  # which has no column by number
+
+    def __init__(self, frame, mask=False):
+        self.columns, self.records = dict(frame), np.ma.array(frame.to_records(index=False))
+        self.records.mask["b"] = mask
+        self.dtype, self.shape = self.records.dtype, self.records.shape
+
+    def __array__(self, dtype=None, copy=None):
+        return self.records.data
+
+    def as_array(self):
+        return self.records
+
+    def __len__(self):
+        return len(self.records)
+
+    def __getitem__(self, which):
+        return Rows(FRAME[which])
+
+
+def test_tables_that_give_their_records_keep_their_masks_and_names():
+    y, model, other = X[:, 0], regressor(1), regressor(1)
+    history = model.fit(Rows(FRAME), y, verbose=0).history
+    assert history == other.fit(FRAME, y, verbose=0).history
+    assert model.feature_names == ("a", "b", "c")
+    with pytest.raises(ValueError, match="x has the columns of another order"):
+        model.predict(Rows(FRAME[["b", "a", "c"]]))
+    hidden = Rows(FRAME, X[:, 1] > 1)
+    for call in (
+        lambda: model.predict(hidden),
+        lambda: model.fit([(hidden, y)], verbose=0),
+        lambda: bp.datasets.standardize(hidden),
+        lambda: Normalization().adapt(hidden),
+        lambda: model.fit(bp.datasets.stratified_split(hidden, Y)[0][0], y[: N // 2], verbose=0),
+    ):
+        with pytest.raises(ValueError, match=r"[xX] is masked, first in row"):
+            call()

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.arrays import as_python, columns_of, to_array
+from backprop.core.arrays import as_python, to_array
 from backprop.core.checks import check_choice, check_integer
 from backprop.core.errors import ShapeError, said
 from backprop.core.frames import labels_of
+from backprop.core.readable import columns_of
 from backprop.core.rounding import SOME, warn_of_rounding
 from backprop.core.signatures import answered
 from backprop.core.types import Array, DTypeLike

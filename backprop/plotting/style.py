@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backprop.core.arrays import columns_of, is_masked, readable, to_array
+from backprop.core.arrays import is_masked, to_array
 from backprop.core.checks import check_list
 from backprop.core.durable import FilePath, check_file, replacing
 from backprop.core.errors import said
+from backprop.core.readable import columns_of, readable
 from backprop.core.types import Array, is_sparse
 
 if TYPE_CHECKING:

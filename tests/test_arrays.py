@@ -573,6 +573,20 @@ def test_what_overflows_float64_is_not_to_be_computed_in_it():
             classifier().fit(np.full(X.shape, np.longdouble(value)), Y, verbose=0)
 
 
+def test_a_confusion_matrix_of_columns_of_vectors_has_a_row_for_each_of_their_classes():
+    rows = np.eye(3)[[0, 1, 1]]
+    expected = metrics.confusion_matrix(rows, rows)
+    pl = pytest.importorskip("polars")
+    for kind in (
+        lambda a: pl.Series(a, dtype=pl.Array(pl.Float64, 3)),
+        lambda a: pl.Series(a.tolist()),
+        lambda a: pd.Series(list(a)),
+        lambda a: pa.array(a.tolist()),
+    ):
+        for given in ((kind(rows), kind(rows)), (rows, kind(rows)), (kind(rows), [0, 1, 1])):
+            np.testing.assert_array_equal(metrics.confusion_matrix(*given), expected)
+
+
 class Closed:
     """What offers itself as an array and cannot be read."""
 

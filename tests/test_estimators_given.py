@@ -549,3 +549,11 @@ def test_what_other_libraries_give_is_read_or_named(estimator, y):
     ):
         with pytest.raises(TypeError, match=rf"^{name} .*, which NumPy cannot read \(use detach"):
             estimator.fit(*given)
+
+
+def test_validation_data_go_by_name(estimator, y):
+    told = (
+        r"^fit takes validation_data by name alone, as in validation_data=…; its arguments are X, y"
+    )
+    with pytest.raises(TypeError, match=told):
+        estimator.fit(X, y, None, (X, y))

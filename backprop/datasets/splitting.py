@@ -54,7 +54,8 @@ def stratified_split(
     if y.ndim != 1:
         raise ShapeError(
             f"stratified_split needs one class a sample in y, of shape (N,), but received shape "
-            f"{y.shape}: pass y.argmax(axis=1) for one-hot rows, y.ravel() for a single column."
+            f"{y.shape}: pass np.argmax(y, axis=1) for one-hot rows, np.ravel(y) for a single "
+            f"column."
         )
     if X.ndim == 0 or len(X) != len(y):
         raise ShapeError(

@@ -420,3 +420,21 @@ def test_batches_that_a_layer_is_adapted_to_agree_on_their_columns(kind, frame):
     with pytest.raises(ValueError, match="x has the columns of another order, but Normalization"):
         model.fit(other, np.zeros(12), verbose=0)
     model.fit(parts[1], np.zeros(12), verbose=0)
+
+
+@pytest.mark.parametrize("kind", KINDS[:3])
+def test_frames_that_are_samples_agree_on_their_columns(kind, frame):
+    """As a file for each series: features were taken for one another, without a word."""
+    parts = [kind(frame[:10]), kind(frame[10:])]
+    wrong = [parts[0], kind(frame[10:][["b", "a", "c"]])]
+    model = bp.Sequential([bp.layers.Flatten(), Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(parts, np.zeros(2), verbose=0)
+    padded = bp.datasets.pad_sequences(parts, dtype="float64")
+    np.testing.assert_array_equal(padded, frame.to_numpy().reshape(2, 10, 3))
+    told = r"^{0}\[1\] has the columns of another order, but must have those of {0}\[0\]"
+    for given in (wrong, pd.Series(wrong)):
+        with pytest.raises(ValueError, match=told.format("x")):
+            model.predict(given)
+    with pytest.raises(ValueError, match=told.format("sequences")):
+        bp.datasets.pad_sequences(iter(wrong), dtype="float64")

@@ -27,6 +27,7 @@ from backprop.core.array_errors import (
     refuse_vectors,
 )
 from backprop.core.errors import in_code, said
+from backprop.core.frames import check_alike
 from backprop.core.readable import SEQUENCES, columns_of, read, readable
 from backprop.core.types import Array, as_array, is_sparse
 
@@ -203,6 +204,7 @@ def stacked(x: Array, name: str) -> Array:
     for kind in filter(is_number, set(map(type, x.flat))):
         index = first_of(x, kind)
         refuse_beside_vectors(x[tuple(index)], index, name)
+    check_frames(x.flat, name)
     rows = [to_array(each, f"{name}[{k}]") for k, each in enumerate(x.flat)]
     if len({row.shape for row in rows}) > 1:
         raise ragged(name, x.flat)
@@ -259,6 +261,8 @@ def check_items(x: Iterable[Any], name: str, row: int | None = None, deep: bool 
     kinds = set(map(type, x))
     if all(kind in (float, int, bool, np.ndarray) for kind in kinds):
         return
+    if row is None:
+        check_frames(x, name)
     for k, item in enumerate(x):
         at = k if row is None else row
         if isinstance(item, list | tuple | deque):
@@ -274,6 +278,19 @@ def check_items(x: Iterable[Any], name: str, row: int | None = None, deep: bool 
             )
         elif hasattr(item, "__getitem__") and not isinstance(item, Mapping) and not readable(item):
             raise TypeError(f"{name} must hold numbers, but row {at} holds {describe(item, name)}")
+
+
+def check_frames(items: Iterable[Any], name: str) -> None:
+    """Checks that frames, each of which is a sample, have the same columns in the same order.
+
+    Raises:
+        ValueError: They have not.
+    """
+    first = None
+    for k, item in enumerate(items):
+        if columns_of(item) is not None:
+            first = first or (k, item)
+            check_alike(first[1], f"{name}[{first[0]}]", item, f"{name}[{k}]")
 
 
 def asarray(x: Any, name: str, column: str = "") -> Array:

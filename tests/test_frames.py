@@ -10,6 +10,7 @@ import pytest
 import scipy.sparse
 
 import backprop as bp
+import backprop.estimators
 from backprop.core.errors import ShapeError
 from backprop.layers import Dense, Normalization, Softmax
 
@@ -438,3 +439,31 @@ def test_frames_that_are_samples_agree_on_their_columns(kind, frame):
             model.predict(given)
     with pytest.raises(ValueError, match=told.format("sequences")):
         bp.datasets.pad_sequences(iter(wrong), dtype="float64")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_validation_targets_have_the_order_of_those_that_are_trained_on(kind, frame):
+    """Each output was compared with the targets of another one, without a word."""
+    X, y, other = frame.to_numpy(), kind(frame), kind(frame[["b", "a", "c"]])
+    told = r"^validation y has the columns of another order, but must have those of y, in their"
+
+    def model():
+        made = bp.Sequential([Dense(3)], seed=0)
+        made.compile("sgd", "mse")
+        return made
+
+    fits = [model().fit, lambda *given, **more: bp.fit_many([model(), model()], *given, **more)]
+    for fit in fits:
+        for held_out in ((X, other), (X, other, np.ones(20))):
+            with pytest.raises(ValueError, match=told):
+                fit(X, y, validation_data=held_out, verbose=0)
+        fit(X, y, validation_data=(X, y), verbose=0)
+        fit(X, y, validation_data=(X, kind(frame.set_axis([*"xyz"], axis=1))), verbose=0)
+        fit(X, y, validation_data=(X, frame.to_numpy()), verbose=0)
+    if kind is not KINDS[3]:
+        for estimator in (
+            bp.estimators.MLPRegressor(max_iter=1),
+            bp.estimators.SequentialRegressor(lambda n, k: bp.Sequential([Dense(k)]), epochs=1),
+        ):
+            with pytest.raises(ValueError, match=told):
+                estimator.fit(X, y, validation_data=(X, other))

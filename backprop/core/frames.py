@@ -78,6 +78,21 @@ def check_alike(x: Any, name: str, other: Any, other_name: str) -> None:
         )
 
 
+def check_targets(y: Any, validation_data: Any) -> None:
+    """Checks that validation targets in a frame have the order of the columns of those in another.
+
+    Other labels pass: they may be other names of the same targets.
+
+    Raises:
+        ValueError: They stand in another order: outputs would be compared with other targets.
+    """
+    if not isinstance(validation_data, list | tuple) or len(validation_data) < 2:
+        return
+    known, labels = labels_of(y), labels_of(validation_data[1])
+    if known and labels and labels != known and Counter(labels) == Counter(known):
+        check_alike(y, "y", validation_data[1], "validation y")
+
+
 def difference(labels: Labels, known: Labels) -> str:
     """What is wrong with the columns of a frame, of which some may have the same label."""
     missing, more = Counter(known) - Counter(labels), Counter(labels) - Counter(known)

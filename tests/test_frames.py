@@ -467,3 +467,33 @@ def test_validation_targets_have_the_order_of_those_that_are_trained_on(kind, fr
         ):
             with pytest.raises(ValueError, match=told):
                 estimator.fit(X, y, validation_data=(X, other))
+
+
+def test_every_verb_looks_at_the_columns_that_the_first_layer_was_adapted_to(frame):
+    """Also where the model itself was trained on arrays, or on batches."""
+    y, other = np.zeros(20), frame[["c", "a", "b"]]
+    scaling = Normalization()
+    scaling.adapt(frame)
+    model = bp.Sequential([scaling, Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(frame.to_numpy(), y, verbose=0)
+    before = model.get_weights()
+    for call in (
+        lambda: model.predict(other),
+        lambda: model(other),
+        lambda: model.predict(lambda: iter([other])),
+        lambda: model.evaluate(other, y),
+        lambda: model.evaluate([(other, y)]),
+        lambda: model.fit([(other, y)], verbose=0),
+        lambda: model.fit(frame.to_numpy(), y, validation_data=[(other, y)], verbose=0),
+        lambda: model.fit(frame.to_numpy(), y, validation_data=(other, y), verbose=0),
+        lambda: bp.fit_many([model], other, y, verbose=0),
+        lambda: model.activations(other),
+        lambda: model.explain(other, y),
+        lambda: bp.learning_rate_range(model, other, y),
+    ):
+        with pytest.raises(ValueError, match=r"[xX] has the columns of another order"):
+            call()
+    np.testing.assert_array_equal(before[-2], model.get_weights()[-2])
+    model.predict(frame)
+    model.fit([(frame, y)], verbose=0)

@@ -662,3 +662,28 @@ def test_tables_that_give_their_records_keep_their_masks_and_names():
     ):
         with pytest.raises(ValueError, match=r"[xX] is masked, first in row"):
             call()
+
+
+def as_decimals(a):
+    return [[Decimal(str(v)) for v in row] for row in a]
+
+
+CONSTANTS = {
+    "a frame": pd.DataFrame,
+    "an Arrow table": lambda a: pa.table(dict(zip("ab", a.T, strict=True))),
+    "a column of vectors": lambda a: pd.Series(list(a)),
+    "decimals": as_decimals,
+    "objects": lambda a: a.astype(object),
+}
+
+
+@pytest.mark.parametrize("kind", CONSTANTS.values(), ids=CONSTANTS)
+def test_weights_that_start_as_a_frame_are_saved(kind, tmp_path):
+    """As word vectors that stand in one: the model trained, and could not be written to a file."""
+    W = RNG.normal(size=(3, 2)).astype("float32").astype("float64")
+    model = bp.Sequential([bp.Input(3), Dense(2, True, bp.initializers.Constant(kind(W)))], seed=0)
+    np.testing.assert_array_equal(model.layers[0].W, W)
+    model.save(tmp_path / "model.npz")
+    np.testing.assert_array_equal(
+        bp.load_model(tmp_path / "model.npz").predict(X), model.predict(X)
+    )

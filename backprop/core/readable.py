@@ -29,8 +29,8 @@ def readable(x: Any) -> bool:
 
 def read(x: Any) -> Any:
     """What has a way of its own to give all that it holds as an array; everything else as it is."""
-    if hasattr(type(x), "as_array"):  # Astropy's tables, whose masks NumPy forgets
-        return x.as_array()
+    if all(hasattr(type(x), way) for way in ("__array__", "as_array")):
+        return x.as_array()  # of Astropy's tables, whose masks NumPy forgets
     if readable(x) or not hasattr(type(x), "__getitem__") or not is_shaped(x):
         return x
     found = x[:]  # PyTables' arrays

@@ -687,3 +687,16 @@ def test_weights_that_start_as_a_frame_are_saved(kind, tmp_path):
     np.testing.assert_array_equal(
         bp.load_model(tmp_path / "model.npz").predict(X), model.predict(X)
     )
+
+
+@pytest.mark.parametrize("kind", [pd.Series, pa.array])
+def test_pictures_take_columns_of_vectors(kind):
+    model = bp.Sequential([Dense(3), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    points, rows = kind(X[:, :2].tolist()), kind([[3, 1], [0, 2]])
+    model.fit(points, Y, verbose=0)
+    bp.plotting.decision_regions(model, points, Y, resolution=5)
+    bp.plotting.confusion_matrix(rows)
+    for wrong in (kind([[3, 1], [2]]), kind([["a", "b"]])):
+        with pytest.raises(ValueError, match="matrix must hold numbers, with 2 axes, but it is"):
+            bp.plotting.confusion_matrix(wrong)

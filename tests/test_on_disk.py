@@ -289,6 +289,12 @@ class Slices:
     def __getitem__(self, which):
         return self.array[which]
 
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        raise AssertionError("it gives its items one by one")
+
 
 @pytest.mark.parametrize("large", [True, False])
 def test_what_has_slices_alone_is_read_by_them(large, data, monkeypatch):
@@ -304,6 +310,12 @@ def test_what_has_slices_alone_is_read_by_them(large, data, monkeypatch):
         return [model.history.history, model.evaluate(X, y), model.predict(X).tolist()]
 
     assert numbers(*stored) == numbers(X, y, weight)
+    if not large:
+        model = classifier()
+        model.compile("lbfgs", "sparse_categorical_crossentropy")
+        model.fit(*stored[:2], verbose=0, epochs=2)
+    folds = [bp.cross_validate(classifier, *given, folds=2).scores for given in (stored[:2], data)]
+    assert folds[0]["loss"].tolist() == folds[1]["loss"].tolist()
     np.testing.assert_array_equal(
         bp.datasets.standardize(stored[0])[0], bp.datasets.standardize(X)[0]
     )

@@ -39,8 +39,10 @@ def read(x: Any) -> Any:
 
 def is_shaped(x: Any) -> bool:
     """Whether x says its shape, with an axis at least, and one of NumPy's dtypes."""
-    dtype, shape = getattr(x, "dtype", None), getattr(x, "shape", None)
-    return isinstance(dtype, np.dtype) and isinstance(shape, tuple) and bool(shape)
+    if not isinstance(getattr(x, "dtype", None), np.dtype):
+        return False  # and its shape, which a database would count, is not asked for
+    shape = getattr(x, "shape", None)
+    return isinstance(shape, tuple) and bool(shape)
 
 
 def columns_of(x: Any) -> Iterable[tuple[Any, Any]] | None:

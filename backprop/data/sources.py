@@ -283,7 +283,7 @@ def check_same_every_time(layers: Iterable[Layer], x: Any) -> None:
         ValueError: A layer draws random numbers in training or has a constraint, or x is a
             generator, which gives no batch twice.
     """
-    if isinstance(x, Iterator):
+    if isinstance(x, Iterator) and not hasattr(x, "shape"):
         raise ValueError(
             "LBFGS goes through the data many times, but x is a generator, which makes them once: "
             "pass a function that returns a new generator."

@@ -103,7 +103,7 @@ def checked_samples(
             f"x and y hold an array for each of the {n_models} models, but are the samples of all: "
             f"pass whole arrays, and rows=[…] with the numbers of each model's samples."
         )
-    if callable(x) or isinstance(x, Iterator):
+    if (callable(x) or isinstance(x, Iterator)) and not hasattr(x, "shape"):
         raise TypeError(f"x must be an array for several models, but it is {said(x)}.")
     x, y = as_numbers(x, "x", sparse=True), to_array(y, "y")
     if x.ndim == 0 or y.ndim == 0 or x.shape[0] != len(y):

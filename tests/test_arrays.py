@@ -1,5 +1,7 @@
 """What users pass: frames, columns, objects, gaps, masks, sparse matrices, and what is no array."""
 
+import re
+import types
 from array import array
 from collections import deque
 from decimal import Decimal
@@ -569,3 +571,132 @@ def test_what_overflows_float64_is_not_to_be_computed_in_it():
     ):
         with pytest.raises(ValueError, match=f"an overflow in float32, .*{advice}"):
             classifier().fit(np.full(X.shape, np.longdouble(value)), Y, verbose=0)
+
+
+def test_a_confusion_matrix_of_columns_of_vectors_has_a_row_for_each_of_their_classes():
+    rows = np.eye(3)[[0, 1, 1]]
+    expected = metrics.confusion_matrix(rows, rows)
+    pl = pytest.importorskip("polars")
+    for kind in (
+        lambda a: pl.Series(a, dtype=pl.Array(pl.Float64, 3)),
+        lambda a: pl.Series(a.tolist()),
+        lambda a: pd.Series(list(a)),
+        lambda a: pa.array(a.tolist()),
+    ):
+        for given in ((kind(rows), kind(rows)), (rows, kind(rows)), (kind(rows), [0, 1, 1])):
+            np.testing.assert_array_equal(metrics.confusion_matrix(*given), expected)
+
+
+class Closed:
+    """What offers itself as an array and cannot be read."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise ValueError("the file is closed")
+
+
+RAGGED_WITHIN = {
+    "a vector in a cell": (
+        [[[1, 2], 3, 4]] * 3,
+        "x[0] holds numbers beside vectors, first in row 1",
+    ),
+    "in one row": (
+        [[1, 2, 3], [1, 2, [3, 4]]],
+        "x[1] holds numbers beside vectors, first in row 0",
+    ),
+    "a gap beside it": ([[[1, 2], None]] * 3, "x[0] holds None, first in row 1"),
+    "unequal lists": ([[[1.0], [1.0, 2.0]]] * 3, "x[0] holds rows of unequal length (1, 2)"),
+    "unequal arrays": ([(np.ones(2), np.ones(3))] * 2, "x[0] holds rows of unequal length (2, 3)"),
+    "deeper": ([[[1, 2], [1, 2]], [[1, 2], [1, [2]]]], "x[1][1] holds numbers beside vectors"),
+    "rows of other axes": ([[[1, 2], [3, 4]], [1, 2]], "arrays of different shapes, (2, 2), (2,)"),
+    "one that is closed": ([Closed()] * 2, "x[0] cannot be made an array"),
+}
+
+
+@pytest.mark.parametrize(("x", "words"), RAGGED_WITHIN.values(), ids=RAGGED_WITHIN)
+def test_rows_of_one_length_that_are_no_array_are_named(x, words):
+    """They were told to be of one length, which they are."""
+    for call in (lambda: to_array(x, "x"), lambda: regressor().predict(x)):
+        with pytest.raises(ValueError, match=re.escape(words)):
+            call()
+    with pytest.raises(TypeError, match=r"x is a Closed, .* \(the file is closed\)"):
+        to_array(Closed(), "x")
+
+
+class Rows:
+    """What Astropy's tables are like: some names are pandas', and NumPy forgets their masks."""
+
+    iloc = types.MappingProxyType({})  # which has no column by number
+
+    def __init__(self, frame, mask=False):
+        self.columns, self.records = dict(frame), np.ma.array(frame.to_records(index=False))
+        self.records.mask["b"] = mask
+        self.dtype, self.shape = self.records.dtype, self.records.shape
+
+    def __array__(self, dtype=None, copy=None):
+        return self.records.data
+
+    def as_array(self):
+        return self.records
+
+    def __len__(self):
+        return len(self.records)
+
+    def __getitem__(self, which):
+        return Rows(FRAME[which])
+
+
+def test_tables_that_give_their_records_keep_their_masks_and_names():
+    y, model, other = X[:, 0], regressor(1), regressor(1)
+    history = model.fit(Rows(FRAME), y, verbose=0).history
+    assert history == other.fit(FRAME, y, verbose=0).history
+    assert model.feature_names == ("a", "b", "c")
+    with pytest.raises(ValueError, match="x has the columns of another order"):
+        model.predict(Rows(FRAME[["b", "a", "c"]]))
+    hidden = Rows(FRAME, X[:, 1] > 1)
+    for call in (
+        lambda: model.predict(hidden),
+        lambda: model.fit([(hidden, y)], verbose=0),
+        lambda: bp.datasets.standardize(hidden),
+        lambda: Normalization().adapt(hidden),
+        lambda: model.fit(bp.datasets.stratified_split(hidden, Y)[0][0], y[: N // 2], verbose=0),
+    ):
+        with pytest.raises(ValueError, match=r"[xX] is masked, first in row"):
+            call()
+
+
+def as_decimals(a):
+    return [[Decimal(str(v)) for v in row] for row in a]
+
+
+CONSTANTS = {
+    "a frame": pd.DataFrame,
+    "an Arrow table": lambda a: pa.table(dict(zip("ab", a.T, strict=True))),
+    "a column of vectors": lambda a: pd.Series(list(a)),
+    "decimals": as_decimals,
+    "objects": lambda a: a.astype(object),
+}
+
+
+@pytest.mark.parametrize("kind", CONSTANTS.values(), ids=CONSTANTS)
+def test_weights_that_start_as_a_frame_are_saved(kind, tmp_path):
+    """As word vectors that stand in one: the model trained, and could not be written to a file."""
+    W = RNG.normal(size=(3, 2)).astype("float32").astype("float64")
+    model = bp.Sequential([bp.Input(3), Dense(2, True, bp.initializers.Constant(kind(W)))], seed=0)
+    np.testing.assert_array_equal(model.layers[0].W, W)
+    model.save(tmp_path / "model.npz")
+    np.testing.assert_array_equal(
+        bp.load_model(tmp_path / "model.npz").predict(X), model.predict(X)
+    )
+
+
+@pytest.mark.parametrize("kind", [pd.Series, pa.array])
+def test_pictures_take_columns_of_vectors(kind):
+    model = bp.Sequential([Dense(3), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    points, rows = kind(X[:, :2].tolist()), kind([[3, 1], [0, 2]])
+    model.fit(points, Y, verbose=0)
+    bp.plotting.decision_regions(model, points, Y, resolution=5)
+    bp.plotting.confusion_matrix(rows)
+    for wrong in (kind([[3, 1], [2]]), kind([["a", "b"]])):
+        with pytest.raises(ValueError, match="matrix must hold numbers, with 2 axes, but it is"):
+            bp.plotting.confusion_matrix(wrong)

@@ -1,5 +1,6 @@
 """The packed sets against published facts, the stratified split and the standardization."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +193,21 @@ def test_split_leaves_its_arguments_and_the_global_random_state_alone():
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     stratified_split(X, y)
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+@pytest.mark.parametrize("rows", [np.eye(2, dtype=int)[[0, 1] * 4], np.array([[0], [1]] * 4)])
+@pytest.mark.parametrize("kind", [np.asarray, np.ndarray.tolist, "pandas", "polars"])
+def test_the_advice_on_rows_of_classes_is_code_for_lists_and_frames_too(kind, rows):
+    make = pytest.importorskip(kind).DataFrame if isinstance(kind, str) else kind
+    y, X = make(rows), np.arange(8)
+    with pytest.raises(ShapeError, match="stratified_split needs one class a sample") as caught:
+        stratified_split(X, y)
+    for_rows, for_column = re.search(
+        r"pass (.*) for one-hot rows, (.*) for", str(caught.value)
+    ).groups()
+    code = for_rows if rows.shape[1] > 1 else for_column
+    (_, found), _ = stratified_split(X, eval(code, {"np": np, "y": y}))
+    assert sorted(found) == [0, 0, 0, 1, 1, 1]
 
 
 @pytest.mark.parametrize(

@@ -331,16 +331,16 @@ def test_axes_in_another_order_are_exchanged_and_not_mixed():
 ADVISED = {
     "focal": (bp.losses.CategoricalFocalCrossentropy, C, "np.eye(3)[y]"),
     "smoothed": (lambda: bp.losses.CategoricalCrossentropy(label_smoothing=0.1), C, "np.eye(3)[y]"),
-    "in a column": (bp.losses.CategoricalCrossentropy, C[:, None], "np.eye(3)[y[..., 0]]"),
-    "floats": (bp.losses.CategoricalCrossentropy, C * 1.0, "np.eye(3)[y.astype(int)]"),
+    "in a column": (bp.losses.CategoricalCrossentropy, C[:, None], "np.eye(3)[np.ravel(y)]"),
+    "floats": (bp.losses.CategoricalCrossentropy, C * 1.0, "np.eye(3)[np.asarray(y, int)]"),
     "divergence": (bp.losses.KLDivergence, C, "np.eye(3)[y]"),
     "hinge": (bp.losses.CategoricalHinge, C, "np.eye(3)[y]"),
     "overlap": (bp.losses.Dice, C, "np.eye(3)[y]"),
-    "generalized": (bp.losses.CategoricalGeneralizedCrossEntropy, ONE_HOT, "y.argmax(axis=-1)"),
+    "generalized": (bp.losses.CategoricalGeneralizedCrossEntropy, ONE_HOT, "np.argmax(y, axis=-1)"),
     "ignoring": (
         lambda: bp.losses.SparseCategoricalCrossentropy(ignore_class=7),
         ONE_HOT,
-        "y.argmax(axis=-1)",
+        "np.argmax(y, axis=-1)",
     ),
 }
 
@@ -350,7 +350,10 @@ def test_targets_of_classes_are_told_how_the_loss_that_was_chosen_takes_them(los
     model = compiled(loss(), Dense(3), Softmax())
     with pytest.raises(ShapeError, match=f"{re.escape(code)}( makes rows)?\\.$"):
         model.fit(X, y, verbose=0)
-    model.fit(X, eval(code, {"np": np, "y": y}), verbose=0)
+    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    frames = [pd.DataFrame, pl.DataFrame] if y.ndim > 1 else [pd.Series, pl.Series]
+    for kind in (np.asarray, np.ndarray.tolist, *frames):
+        model.fit(X, eval(code, {"np": np, "y": kind(y)}), verbose=0)
 
 
 @pytest.mark.parametrize("layer", [Conv1D(2, 3), bp.layers.MaxPooling1D(3)], ids=str)

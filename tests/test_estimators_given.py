@@ -483,3 +483,77 @@ def test_several_labels_are_predicted_as_arrays_unless_they_were_sparse(kind):
         expected = how(MLPClassifier(**SMALL), X, y).predict(X)
         assert scipy.sparse.issparse(found.predict(X)) == (kind is scipy.sparse.csr_array)
         assert np.array_equal(scipy.sparse.csr_array(found.predict(X)).toarray(), expected)
+
+
+class Partitions:
+    """What frames of Dask are like: columns can be chosen, rows cannot be cut."""
+
+    def __init__(self, frame):
+        self.frame, self.columns, self.dtypes, self.shape = frame, [*frame], None, (None, 2)
+        self.iloc = self
+
+    def __getitem__(self, which):
+        if isinstance(which, slice):
+            raise NotImplementedError("only selecting columns")
+        return self.frame.iloc[which]
+
+    def __len__(self):
+        return len(self.frame)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.frame, dtype)
+
+
+class Tracked:
+    """What tensors of PyTorch that require a gradient are like."""
+
+    def __init__(self, array):
+        self.shape, self.ndim, self.dtype = array.shape, array.ndim, "float32"
+
+    def __getitem__(self, which):
+        return self
+
+    def __len__(self):
+        return N
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("use detach().numpy()")
+
+
+class Slices:
+    """What arrays of PyTables are like."""
+
+    def __init__(self, array):
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+
+    def __getitem__(self, which):
+        return self.array[which]
+
+    def __len__(self):
+        return len(self.array)
+
+
+def test_what_other_libraries_give_is_read_or_named(estimator, y):
+    weight = np.linspace(1, 2, N)
+    expected = sklearn.base.clone(estimator).fit(X, y, weight).predict(X)
+    parts = Partitions(pd.DataFrame(X))
+    np.testing.assert_array_equal(estimator.fit(parts, y, weight).predict(parts), expected)
+    stored = [Slices(each) for each in (X, y, weight)]
+    np.testing.assert_array_equal(estimator.fit(*stored).predict(stored[0]), expected)
+    assert estimator.score(*stored) == estimator.score(X, y, weight)
+    for given, name in (
+        ((Tracked(X), y), "X"),
+        ((X, Tracked(y)), "y"),
+        ((X, y, Tracked(weight)), "sample_weight"),
+        (([Tracked(row) for row in X], y), "X"),
+    ):
+        with pytest.raises(TypeError, match=rf"^{name} .*, which NumPy cannot read \(use detach"):
+            estimator.fit(*given)
+
+
+def test_validation_data_go_by_name(estimator, y):
+    told = (
+        r"^fit takes validation_data by name alone, as in validation_data=…; its arguments are X, y"
+    )
+    with pytest.raises(TypeError, match=told):
+        estimator.fit(X, y, None, (X, y))

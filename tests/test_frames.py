@@ -10,6 +10,7 @@ import pytest
 import scipy.sparse
 
 import backprop as bp
+import backprop.estimators
 from backprop.core.errors import ShapeError
 from backprop.layers import Dense, Normalization, Softmax
 
@@ -402,3 +403,97 @@ def test_what_a_first_layer_was_adapted_to(verb, frame):
     model = bp.Sequential([scaling.copy(), Dense(1)], seed=0)
     model.compile("sgd", "mse")
     getattr(model, verb)(frame[["c", "a", "b"]], np.zeros(20))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_batches_that_a_layer_is_adapted_to_agree_on_their_columns(kind, frame):
+    """As chunks of several files: the columns of one were averaged with other columns."""
+    parts, other = [kind(frame[:8]), kind(frame[8:])], kind(frame[8:][["b", "a", "c"]])
+    scaling = Normalization()
+    words = "^X has the columns of another order, but the batches before have .*'a', 'b', 'c'"
+    for batches in ([parts[0], other], [parts[0], frame[8:].to_numpy(), other]):
+        with pytest.raises(ValueError, match=words):
+            scaling.adapt(iter(batches))
+    scaling.adapt(iter(parts))
+    np.testing.assert_allclose(scaling.mean, frame.mean(), atol=1e-12)
+    model = bp.Sequential([scaling, Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="x has the columns of another order, but Normalization"):
+        model.fit(other, np.zeros(12), verbose=0)
+    model.fit(parts[1], np.zeros(12), verbose=0)
+
+
+@pytest.mark.parametrize("kind", KINDS[:3])
+def test_frames_that_are_samples_agree_on_their_columns(kind, frame):
+    """As a file for each series: features were taken for one another, without a word."""
+    parts = [kind(frame[:10]), kind(frame[10:])]
+    wrong = [parts[0], kind(frame[10:][["b", "a", "c"]])]
+    model = bp.Sequential([bp.layers.Flatten(), Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(parts, np.zeros(2), verbose=0)
+    padded = bp.datasets.pad_sequences(parts, dtype="float64")
+    np.testing.assert_array_equal(padded, frame.to_numpy().reshape(2, 10, 3))
+    told = r"^{0}\[1\] has the columns of another order, but must have those of {0}\[0\]"
+    for given in (wrong, pd.Series(wrong)):
+        with pytest.raises(ValueError, match=told.format("x")):
+            model.predict(given)
+    with pytest.raises(ValueError, match=told.format("sequences")):
+        bp.datasets.pad_sequences(iter(wrong), dtype="float64")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_validation_targets_have_the_order_of_those_that_are_trained_on(kind, frame):
+    """Each output was compared with the targets of another one, without a word."""
+    X, y, other = frame.to_numpy(), kind(frame), kind(frame[["b", "a", "c"]])
+    told = r"^validation y has the columns of another order, but must have those of y, in their"
+
+    def model():
+        made = bp.Sequential([Dense(3)], seed=0)
+        made.compile("sgd", "mse")
+        return made
+
+    fits = [model().fit, lambda *given, **more: bp.fit_many([model(), model()], *given, **more)]
+    for fit in fits:
+        for held_out in ((X, other), (X, other, np.ones(20))):
+            with pytest.raises(ValueError, match=told):
+                fit(X, y, validation_data=held_out, verbose=0)
+        fit(X, y, validation_data=(X, y), verbose=0)
+        fit(X, y, validation_data=(X, kind(frame.set_axis([*"xyz"], axis=1))), verbose=0)
+        fit(X, y, validation_data=(X, frame.to_numpy()), verbose=0)
+    if kind is not KINDS[3]:
+        for estimator in (
+            bp.estimators.MLPRegressor(max_iter=1),
+            bp.estimators.SequentialRegressor(lambda n, k: bp.Sequential([Dense(k)]), epochs=1),
+        ):
+            with pytest.raises(ValueError, match=told):
+                estimator.fit(X, y, validation_data=(X, other))
+
+
+def test_every_verb_looks_at_the_columns_that_the_first_layer_was_adapted_to(frame):
+    """Also where the model itself was trained on arrays, or on batches."""
+    y, other = np.zeros(20), frame[["c", "a", "b"]]
+    scaling = Normalization()
+    scaling.adapt(frame)
+    model = bp.Sequential([scaling, Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(frame.to_numpy(), y, verbose=0)
+    before = model.get_weights()
+    for call in (
+        lambda: model.predict(other),
+        lambda: model(other),
+        lambda: model.predict(lambda: iter([other])),
+        lambda: model.evaluate(other, y),
+        lambda: model.evaluate([(other, y)]),
+        lambda: model.fit([(other, y)], verbose=0),
+        lambda: model.fit(frame.to_numpy(), y, validation_data=[(other, y)], verbose=0),
+        lambda: model.fit(frame.to_numpy(), y, validation_data=(other, y), verbose=0),
+        lambda: bp.fit_many([model], other, y, verbose=0),
+        lambda: model.activations(other),
+        lambda: model.explain(other, y),
+        lambda: bp.learning_rate_range(model, other, y),
+    ):
+        with pytest.raises(ValueError, match=r"[xX] has the columns of another order"):
+            call()
+    np.testing.assert_array_equal(before[-2], model.get_weights()[-2])
+    model.predict(frame)
+    model.fit([(frame, y)], verbose=0)

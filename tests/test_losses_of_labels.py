@@ -69,7 +69,7 @@ def test_batches_without_pairs_cost_nothing():
 def test_circle_takes_rows_and_numbers_of_classes():
     with pytest.raises(ShapeError, match=r"Circle compares samples .*Flatten\(\)"):
         Circle().forward(np.ones((4, 2, 3)), np.ones((4, 2)))
-    with pytest.raises(ShapeError, match=r"shape is \(4, 3\): of one-hot rows pass y.argmax"):
+    with pytest.raises(ShapeError, match=r"shape is \(4, 3\): of one-hot rows pass np\.argmax"):
         Circle().forward(np.ones((4, 3)), np.ones((4, 3)))
     with pytest.raises(ValueError, match="whole numbers"):
         Circle().forward(np.ones((2, 3)), np.array([0.5, 1]))

@@ -432,6 +432,8 @@ FUNCTIONS = {
     "plotting.confusion_matrix(X, cmap='Blues')": "cmap: its arguments are matrix, ",
     "explain.explain(model, X)": "explain lacks y; its arguments are model, X, y, sample_weight.",
     "learning_rate_range(model, X, C, epochs=1)": "epochs: its arguments are model, X, y, start,",
+    "inspection.check_layer(bp.layers.Dense(3), 4, 5)": "batch_size, seed by name alone, as",
+    "inspection.check_layer(bp.layers.Dense(3), 4, 5, seed=1)": "by name alone, as in batch_",
 }
 
 

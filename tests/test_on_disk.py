@@ -277,3 +277,47 @@ def test_an_epoch_that_is_cut_off_waits_for_no_reader():
     going_on.set()
     collector.join()
     assert not waits
+
+
+class Slices:
+    """What PyTables' arrays are like: they are not offered as arrays to NumPy."""
+
+    def __init__(self, array):
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+
+    def __len__(self):
+        return len(self.array)
+
+    def __getitem__(self, which):
+        return self.array[which]
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        raise AssertionError("it gives its items one by one")
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_what_has_slices_alone_is_read_by_them(large, data, monkeypatch):
+    """NumPy would ask for its items one by one; it was refused."""
+    monkeypatch.setattr(disk, "BUFFER_BYTES", 1920 if large else 1 << 26)
+    X, y, weight = *data, np.linspace(1, 2, N)
+    stored = [Slices(each) for each in (X, y, weight)]
+    assert on_disk(stored[0]) is large
+
+    def numbers(X, y, weight):
+        model = classifier()
+        model.fit(X, y, sample_weight=weight, shuffle=False, verbose=0, validation_data=(X, y))
+        return [model.history.history, model.evaluate(X, y), model.predict(X).tolist()]
+
+    assert numbers(*stored) == numbers(X, y, weight)
+    if not large:
+        model = classifier()
+        model.compile("lbfgs", "sparse_categorical_crossentropy")
+        model.fit(*stored[:2], verbose=0, epochs=2)
+    folds = [bp.cross_validate(classifier, *given, folds=2).scores for given in (stored[:2], data)]
+    assert folds[0]["loss"].tolist() == folds[1]["loss"].tolist()
+    np.testing.assert_array_equal(
+        bp.datasets.standardize(stored[0])[0], bp.datasets.standardize(X)[0]
+    )

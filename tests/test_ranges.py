@@ -395,6 +395,27 @@ def test_nothing_is_said_of_small_targets_that_a_loss_can_tell_from_0(scale, los
     model.fit(X, many, epochs=1, verbose=0)
 
 
+@pytest.mark.filterwarnings("ignore:no sample of x counts")
+@pytest.mark.parametrize("scale", [1e-39, 1e-44, 1e-60])
+def test_weights_that_all_underflow_are_warned_of(scale):
+    """As likelihoods that nobody has scaled: what they weigh no longer counted, without a word."""
+    weight, told = (
+        scale * np.linspace(0.1, 1, len(X)),
+        "^sample_weight goes up to .* only: in float32",
+    )
+    model = model_of()
+    with pytest.warns(RuntimeWarning, match=told) as caught:
+        model.fit(X, Y, sample_weight=weight, verbose=0)
+    assert caught[0].filename == __file__
+    with pytest.warns(RuntimeWarning, match=told):
+        model.evaluate(X, Y, sample_weight=weight)
+    with pytest.warns(RuntimeWarning, match=told):
+        model.fit([(X, Y, weight)], verbose=0)
+    model_of("float64").fit(X, Y, sample_weight=weight, verbose=0)
+    weight[-1] = 1.0  # beside it the others weigh nothing in any dtype
+    model.fit(X, Y, sample_weight=weight, verbose=0)
+
+
 def constant(value):
     """A model that predicts one number and never learns."""
     model = bp.Sequential([Dense(1, kernel_initializer="zeros")], seed=0)

@@ -60,6 +60,7 @@ def test_padding_of_steps_with_features() -> None:
         ({"sequences": [[[1, 2]], [[1]]]}, ["same shape", "(1,)", "(2,)"]),
         ({"sequences": [[0.5]]}, ["sequence 0", "int32 cannot hold", "dtype='float32'"]),
         ({"sequences": [[1], [300]], "dtype": "uint8"}, ["sequence 1", "uint8"]),
+        ({"sequences": [[1], [2, np.nan]]}, ["sequences[1] holds nan, first in row 1"]),
         ({"sequences": [[2**40]]}, ["sequence 0", "int32 cannot hold", "dtype='int64'"]),
         ({"sequences": [[1]], "value": 0.5}, ["value must be a number of int32", "0.5"]),
         ({"sequences": [[1]], "value": 2, "dtype": "bool"}, ["value must be a number of bool"]),

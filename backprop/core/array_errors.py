@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from backprop.core.errors import ShapeError, in_code, said
-from backprop.core.types import Array
+from backprop.core.types import Array, Shape
 
 GAPS = {"NoneType", "NAType", "NaTType", "NullScalar", "MaskedConstant"}
 """The types of what stands for a missing value: Python's, pandas', PyArrow's and NumPy's."""
@@ -29,25 +29,43 @@ def ragged(name: str, rows: Any) -> ShapeError:
     rows = list(rows) if isinstance(rows, Iterable) else []
     shapes = list(dict.fromkeys(row.shape for row in rows if hasattr(row, "shape")))
     if len({shape[1:] for shape in shapes}) > 1:  # no sequences of different lengths
-        shown = ", ".join(map(str, shapes[:3])) + ", …" * (len(shapes) > 3)
-        return ShapeError(
-            f"{name} holds arrays of different shapes, {shown}, and cannot be made an array of "
-            f"samples: pass one array, or arrays of one shape."
-        )
+        return unlike(name, shapes)
     lengths = list(dict.fromkeys(map(length, rows)))
     if None in lengths and len(lengths) > 1:
         k = next(k for k, row in enumerate(rows) if length(row) is None)
         refuse_beside_vectors(rows[k], [k], name)
-    if len(lengths) < 2:
-        return ShapeError(
-            f"{name} cannot be made an array of samples: give all of its rows the same length."
-        )
+    if len(lengths) < 2:  # so that the fault lies in a row, or between their shapes
+        return ragged_within(name, rows)
     shown = ", ".join(map(str, lengths[:3])) + ", …" * (len(lengths) > 3)
     images = " Images are resized to one size." if len((*shapes, ())[0]) > 1 else ""
     return ShapeError(
         f"{name} holds rows of unequal length ({shown}): give all of its rows the same length. If "
         f"they are sequences, datasets.pad_sequences({name.removeprefix('validation ')}) makes "
         f"them one array.{images}"
+    )
+
+
+def ragged_within(name: str, rows: list[Any]) -> ShapeError:
+    """The error for rows of one length that are no array: of the first row that is none itself."""
+    shapes: dict[Shape, None] = {}
+    for k, row in enumerate(rows):
+        try:
+            shapes[np.shape(row)] = None
+        except ValueError:
+            return ragged(f"{name}[{k}]", row)
+    if len(shapes) > 1:
+        return unlike(name, list(shapes))
+    return ShapeError(
+        f"{name} cannot be made an array of samples: give all of its rows the same length."
+    )
+
+
+def unlike(name: str, shapes: list[Shape]) -> ShapeError:
+    """The error for arrays of different shapes."""
+    shown = ", ".join(map(str, shapes[:3])) + ", …" * (len(shapes) > 3)
+    return ShapeError(
+        f"{name} holds arrays of different shapes, {shown}, and cannot be made an array of "
+        f"samples: pass one array, or arrays of one shape."
     )
 
 

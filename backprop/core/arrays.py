@@ -1,14 +1,11 @@
 """What users pass, as arrays of numbers: the one place that reads frames, columns and objects.
 
-No library but NumPy is named here. Frames of pandas, Polars and PyArrow are known by how they give
-their columns; all else is read by ``np.asarray`` if it offers itself as an array, and never if it
-does not: a data set with ``__len__`` and ``__getitem__`` alone would be read item by item.
+How objects of other libraries give what they hold stands in ``core.readable``.
 """
 
 from __future__ import annotations
 
 import warnings
-from array import array
 from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -30,13 +27,12 @@ from backprop.core.array_errors import (
     refuse_vectors,
 )
 from backprop.core.errors import in_code, said
+from backprop.core.frames import check_alike
+from backprop.core.readable import SEQUENCES, columns_of, read, readable
 from backprop.core.types import Array, as_array, is_sparse
 
 NUMBERS = "fiub"
 """The kinds of dtypes that are real numbers."""
-
-SEQUENCES = (list, tuple, range, deque, array, memoryview)
-"""What holds its items in memory and says where they end."""
 
 
 def to_array(x: Any, name: str) -> Array:
@@ -63,6 +59,7 @@ def to_array(x: Any, name: str) -> Array:
     columns = columns_of(x)
     if columns is not None:
         return from_columns(x, list(columns), name)
+    x = read(x)
     if not readable(x):
         raise TypeError(f"{name} must hold numbers, but it is {describe(x, name)}")
     found = from_list(x, name) if isinstance(x, list | tuple | deque) else asarray(x, name)
@@ -79,25 +76,6 @@ def as_numbers(x: Any, name: str, sparse: bool = False) -> Array:
     if X.dtype.kind not in NUMBERS:
         refuse_kind(X, f"{name} must hold numbers, but ", "it")
     return X
-
-
-def readable(x: Any) -> bool:
-    """Whether x offers itself as an array, so that ``np.asarray`` reads it without guessing."""
-    if isinstance(x, (*SEQUENCES, str, bytes, Number, np.generic)):
-        return True
-    ways = ("__array__", "__array_interface__", "__array_struct__", "__buffer__")
-    return any(hasattr(type(x), way) for way in ways)
-
-
-def columns_of(x: Any) -> Iterable[tuple[Any, Any]] | None:
-    """The columns of a frame with their labels; None if x is none."""
-    if hasattr(x, "iloc") and hasattr(x, "columns"):  # pandas
-        return ((label, x.iloc[:, k]) for k, label in enumerate(x.columns))
-    if hasattr(x, "iter_columns"):  # Polars
-        return ((column.name, column) for column in x.iter_columns())
-    if hasattr(x, "itercolumns") and hasattr(x, "column_names"):  # PyArrow
-        return zip(x.column_names, x.itercolumns(), strict=True)
-    return None
 
 
 def from_columns(x: Any, columns: list[tuple[Any, Any]], name: str) -> Array:
@@ -226,6 +204,7 @@ def stacked(x: Array, name: str) -> Array:
     for kind in filter(is_number, set(map(type, x.flat))):
         index = first_of(x, kind)
         refuse_beside_vectors(x[tuple(index)], index, name)
+    check_frames(x.flat, name)
     rows = [to_array(each, f"{name}[{k}]") for k, each in enumerate(x.flat)]
     if len({row.shape for row in rows}) > 1:
         raise ragged(name, x.flat)
@@ -282,6 +261,8 @@ def check_items(x: Iterable[Any], name: str, row: int | None = None, deep: bool 
     kinds = set(map(type, x))
     if all(kind in (float, int, bool, np.ndarray) for kind in kinds):
         return
+    if row is None:
+        check_frames(x, name)
     for k, item in enumerate(x):
         at = k if row is None else row
         if isinstance(item, list | tuple | deque):
@@ -299,6 +280,19 @@ def check_items(x: Iterable[Any], name: str, row: int | None = None, deep: bool 
             raise TypeError(f"{name} must hold numbers, but row {at} holds {describe(item, name)}")
 
 
+def check_frames(items: Iterable[Any], name: str) -> None:
+    """Checks that frames, each of which is a sample, have the same columns in the same order.
+
+    Raises:
+        ValueError: They have not.
+    """
+    first = None
+    for k, item in enumerate(items):
+        if columns_of(item) is not None:
+            first = first or (k, item)
+            check_alike(first[1], f"{name}[{first[0]}]", item, f"{name}[{k}]")
+
+
 def asarray(x: Any, name: str, column: str = "") -> Array:
     """``np.asanyarray`` with errors that name the argument, and the column if x is one.
 
@@ -311,9 +305,9 @@ def asarray(x: Any, name: str, column: str = "") -> Array:
         # beside text, NumPy makes text of numbers too
         made_text = found.dtype.kind in "US" and isinstance(x, SEQUENCES)
         return np.asarray(x, object) if made_text else found
-    except ValueError:  # NumPy's word for rows of different lengths
-        raise ragged(name, x) from None
     except Exception as error:
+        if isinstance(error, ValueError) and isinstance(x, Iterable):  # rows of different lengths
+            raise ragged(name, x) from None
         raise TypeError(
             f"{name}{column} is a {type(x).__name__}, which NumPy cannot read ({error}): pass an "
             f"array."

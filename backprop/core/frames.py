@@ -1,7 +1,6 @@
 """The columns of data frames: what was first trained on says their names and order."""
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -54,14 +53,33 @@ def check_labels(
     return labels
 
 
-def check_adapted(x: Any, layers: Sequence[Any]) -> None:
-    """Checks the columns of a frame that the first layer scales, if it was adapted to a frame.
+def check_columns(x: Any, model: Any, name: str = "x") -> Labels | None:
+    """The labels of a frame's columns, which must be those that the model knows.
+
+    These are the columns of what it was trained on, and of what its first layer was adapted to,
+    which scales each of them by its own numbers.
+
+    Args:
+        x: Inputs of any kind.
+        model: The model.
+        name: What error messages call x.
+
+    Returns:
+        As ``check_labels``.
 
     Raises:
-        ValueError: They are others, or stand in another order: each would be scaled as another one.
+        ValueError: They are others, or stand in another order.
     """
-    for first in layers[:1]:
-        check_labels(x, vars(first).get("_adapted_to"), learnt=f"{first} was adapted to")
+    labels = check_labels(x, model.feature_names, name)
+    if (known := adapted_to(model)) is not None:
+        check_labels(x, known, name, f"{model.layers[0]} was adapted to")
+    return labels
+
+
+def adapted_to(model: Any) -> Labels | None:
+    """The labels of the frame that the first layer was adapted to, if it was."""
+    known: list[Labels | None] = [vars(first).get("_adapted_to") for first in model.layers[:1]]
+    return known[0] if known else None
 
 
 def check_alike(x: Any, name: str, other: Any, other_name: str) -> None:
@@ -76,6 +94,21 @@ def check_alike(x: Any, name: str, other: Any, other_name: str) -> None:
             f"{other_name} has {difference(labels, known)}, but must have those of {name}, in "
             f"their order: {shown(known)}."
         )
+
+
+def check_targets(y: Any, validation_data: Any) -> None:
+    """Checks that validation targets in a frame have the order of the columns of those in another.
+
+    Other labels pass: they may be other names of the same targets.
+
+    Raises:
+        ValueError: They stand in another order: outputs would be compared with other targets.
+    """
+    if not isinstance(validation_data, list | tuple) or len(validation_data) < 2:
+        return
+    known, labels = labels_of(y), labels_of(validation_data[1])
+    if known and labels and labels != known and Counter(labels) == Counter(known):
+        check_alike(y, "y", validation_data[1], "validation y")
 
 
 def difference(labels: Labels, known: Labels) -> str:

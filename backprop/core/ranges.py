@@ -122,7 +122,7 @@ def among_all(row: int, first_row: int | Array) -> int:
 def check_weights(
     weight: Array, dtype: Any, name: str = "sample_weight", first_row: int | Array = 0
 ) -> Array:
-    """Weights in ``dtype``.
+    """Weights in ``dtype``, with a warning where all of them underflow.
 
     Args:
         weight: The weights.
@@ -140,6 +140,13 @@ def check_weights(
         value = weight[tuple(index)]
         index[0] = among_all(index[0], first_row)
         raise ValueError(f"{rule} {value:.4g} in {place(index)}.")
+    largest, tiny = (weight.max() if weight.size else 0), np.finfo(dtype).tiny
+    if 0 < largest < tiny:
+        console.warn(
+            f"{name} goes up to {largest:.4g} only: in {np.dtype(dtype).name} numbers below "
+            f"{tiny:.4g} lose their digits and become 0, so that next to nothing is learnt from "
+            f"these samples: divide the weights by their mean."
+        )
     weight = weight.astype(dtype, copy=False)
     check_sum(weight, name)
     return weight

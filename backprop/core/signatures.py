@@ -57,17 +57,21 @@ def answered(method: F) -> F:
 
 def misuse(method: Callable[..., Any], given: Sequence[Any], named: Mapping[str, Any]) -> str:
     """What is wrong about the arguments of a function or method that does not take them."""
-    names = list(inspect.signature(method).parameters)
+    parameters = inspect.signature(method).parameters.values()
+    names = [p.name for p in parameters]
+    by_name = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     own = int(names[:1] == ["self"])  # Python passes it, the user does not
     verb, listed = method.__name__, f"its arguments are {', '.join(names[own:])}"
     for name in named:
         if name not in names:
             return f"{verb} has no argument {name}: {INSTEAD.get(name, listed)}."
-        if name in names[: len(given)]:
+        if name in names[: len(given)] and name not in by_name:
             return f"{verb} is given {name} twice; {listed}."
     if len(given) > len(names):
         return f"{verb} is given {len(given) - own} arguments; {listed}."
-    needed = [p for p in inspect.signature(method).parameters.values() if p.default is p.empty]
+    if len(given) > len(names) - len(by_name):
+        return f"{verb} takes {', '.join(by_name)} by name alone, as in {by_name[0]}=…; {listed}."
+    needed = [p for p in parameters if p.default is p.empty]
     missing = [p.name for p in needed[len(given) :] if p.name not in named]
     return f"{verb} lacks {' and '.join(missing)}; {listed}."
 

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from backprop.core.arrays import SEQUENCES, readable
+from backprop.core.readable import SEQUENCES, readable
 from backprop.core.signatures import check_function
 from backprop.core.types import Shape
 from backprop.data.numbered import Numbered, by_number, has, n_items

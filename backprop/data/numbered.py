@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.arrays import readable
 from backprop.core.checks import check_integer
+from backprop.core.readable import readable
 
 MANY = 1 << 20
 """Up to so many items the order of all of them is drawn, however few steps an epoch has."""

@@ -12,6 +12,7 @@ import numpy as np
 from backprop.core.arrays import to_array
 from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_finite, check_weights
+from backprop.core.readable import is_shaped
 from backprop.core.types import Array, is_sparse
 from backprop.data.inputs import check_rows
 
@@ -23,7 +24,7 @@ BUFFER_BYTES = 1 << 26
 
 
 def on_disk(x: Any) -> bool:
-    """Whether x is a large array in a file: of h5py, zarr, netCDF4, and whatever is like them.
+    """Whether x is a large array in a file: of h5py, PyTables, zarr, netCDF4, and the like.
 
     It has ``shape``, ``dtype`` and slices by rows, is read only when asked for them, and is larger
     than 64 MiB; a smaller one is simply read.
@@ -33,20 +34,18 @@ def on_disk(x: Any) -> bool:
     """
     if isinstance(x, np.ndarray | np.generic | list | tuple) or is_sparse(x):
         return False
-    if not all(hasattr(type(x), name) for name in ("__getitem__", "shape", "dtype")):
+    if not hasattr(type(x), "__getitem__"):
         return False
     if any(hasattr(x, name) for name in ("__array_interface__", "__dlpack__", "iloc")):
         return False  # its numbers are in memory
     try:
-        dtype, shape = x.dtype, x.shape
+        shaped = is_shaped(x)
     except ValueError as error:  # h5py's
         raise ValueError(
             f"a {type(x).__name__} cannot be read ({error}): is its file closed? Use it inside of "
             f"the block that opens the file."
         ) from error
-    if not isinstance(dtype, np.dtype) or not isinstance(shape, tuple) or not shape:
-        return False
-    return math.prod(shape) * dtype.itemsize > BUFFER_BYTES
+    return shaped and math.prod(x.shape) * x.dtype.itemsize > BUFFER_BYTES
 
 
 class RowsOnDisk:

@@ -12,7 +12,7 @@ from backprop.constraints import Constraint
 from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.errors import NotBuiltError, ShapeError
-from backprop.core.frames import Labels, check_labels
+from backprop.core.frames import Labels, adapted_to, check_labels
 from backprop.core.rounding import warn_of_rounding
 from backprop.core.types import Shape
 from backprop.data.answers import warn_of_no_answers
@@ -174,7 +174,7 @@ def evaluation_source(
     if makes_batches(x, y):
         refuse_beside_stream(f"{prefix}x", sample_weight, batch_size)
         shape = model.input_shape or sample_shape
-        names = labels or model.feature_names
+        names = labels or model.feature_names or adapted_to(model)
         return Stream(x, steps, checked, model.dtype, f"{prefix}x", None, shape, warn, names)
     data = checked(x, y, sample_weight, drawn=True)
     warn_if_none_counts(data.counts, f"{prefix}x")
@@ -218,7 +218,7 @@ def validation_source(
             )
         x, y, *rest = validation_data
         weight = rest[0] if rest else None
-        check_labels(x, labels, "validation x")
+        check_labels(x, labels or adapted_to(model), "validation x")
     return evaluation_source(
         model,
         x,
@@ -283,7 +283,7 @@ def check_same_every_time(layers: Iterable[Layer], x: Any) -> None:
         ValueError: A layer draws random numbers in training or has a constraint, or x is a
             generator, which gives no batch twice.
     """
-    if isinstance(x, Iterator):
+    if isinstance(x, Iterator) and not hasattr(x, "shape"):
         raise ValueError(
             "LBFGS goes through the data many times, but x is a generator, which makes them once: "
             "pass a function that returns a new generator."

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.arrays import as_python, columns_of, to_array
+from backprop.core.array_errors import refuse_gap
+from backprop.core.arrays import as_python, check_frames, to_array
 from backprop.core.checks import check_choice, check_integer
 from backprop.core.errors import ShapeError, said
 from backprop.core.frames import labels_of
+from backprop.core.readable import columns_of
 from backprop.core.rounding import SOME, warn_of_rounding
 from backprop.core.signatures import answered
 from backprop.core.types import Array, DTypeLike
@@ -57,6 +59,8 @@ def pad_sequences(
     check_no_table(sequences, "sequences")
     if not hasattr(sequences, "__iter__") or getattr(sequences, "shape", None) == ():
         raise TypeError(f"sequences must be a list of sequences, but it is {said(sequences)}.")
+    sequences = list(sequences)  # an iterator, perhaps
+    check_frames(sequences, "sequences")
     arrays = [as_sequence(each, k) for k, each in enumerate(sequences)]
     if not arrays:
         raise ValueError("sequences is empty: pass at least one sequence.")
@@ -89,6 +93,9 @@ def pad_sequences(
         whole = padded.dtype.kind in "iub"
         lost = place != part if whole else np.isinf(place) & ~np.isinf(part)
         if lost.any():
+            if np.isnan(part).any():
+                row_of_gap = np.argwhere(np.isnan(array))[0][0]
+                refuse_gap(f"sequences[{k}]", "nan", f"row {row_of_gap}")
             wider = "float64" if padded.dtype.kind == "f" else "float32"
             if part.dtype.kind in "iu" and padded.dtype.kind in "iub":
                 wider = part.dtype.name

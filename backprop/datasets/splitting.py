@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop.core.array_errors import check_one_kind, check_present
-from backprop.core.arrays import asarray, columns_of, readable, to_array
+from backprop.core.arrays import asarray, to_array
 from backprop.core.checks import check_integer, check_share
 from backprop.core.errors import ShapeError
 from backprop.core.frames import check_alike
+from backprop.core.readable import columns_of, read, readable
 from backprop.core.signatures import answered
 from backprop.core.types import Array, Shape, is_sparse
 
@@ -53,7 +54,8 @@ def stratified_split(
     if y.ndim != 1:
         raise ShapeError(
             f"stratified_split needs one class a sample in y, of shape (N,), but received shape "
-            f"{y.shape}: pass y.argmax(axis=1) for one-hot rows, y.ravel() for a single column."
+            f"{y.shape}: pass np.argmax(y, axis=1) for one-hot rows, np.ravel(y) for a single "
+            f"column."
         )
     if X.ndim == 0 or len(X) != len(y):
         raise ShapeError(
@@ -91,6 +93,7 @@ def any_array(x: Any, name: str) -> Array:
     Raises:
         TypeError: It is no array and cannot be made one.
     """
+    x = read(x)
     columns = columns_of(x)
     if is_sparse(x) or not (readable(x) or columns is not None):
         return to_array(x, name)  # which says why not

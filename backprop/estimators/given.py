@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from numbers import Real
 from typing import Any
 
@@ -21,17 +22,17 @@ from backprop.core.array_errors import (
 )
 from backprop.core.arrays import (
     as_numbers,
+    asarray,
     check_items,
-    columns_of,
     from_objects,
     is_masked,
     is_number,
     is_vector,
-    readable,
     to_array,
     unmasked,
 )
 from backprop.core.ranges import check_overflow, check_weights
+from backprop.core.readable import columns_of, read, readable
 from backprop.core.types import Array, is_sparse
 from backprop.data.inputs import check_indices
 from backprop.estimators.scikit import check_sample_weight, validate_data
@@ -54,9 +55,10 @@ def check_given(x: Any, name: str, numbers: bool = True) -> None:
         TypeError: There are dates or records, or x gives its items one by one.
     """
     if getattr(getattr(x, "dtype", None), "names", None):
+        code = f"{name}.to_pandas()" if hasattr(x, "to_pandas") else f"pandas.DataFrame({name})"
         raise TypeError(
             f"{name} is an array of records, which scikit-learn does not read: pass a frame, "
-            f"pandas.DataFrame({name})."
+            f"{code}."
         )
     if hasattr(x, "combine_chunks"):
         check_gaps(x, name)
@@ -67,13 +69,20 @@ def check_given(x: Any, name: str, numbers: bool = True) -> None:
     elif isinstance(x, list | tuple | deque):
         check_items(x, name, deep=False)
     elif columns_of(x) is not None:
-        for label, column in columns_of(x[:1]) or ():
+        for label, column in columns_of(first_row(x)) or ():
             check_kind(column, name, f"its column {label!r}")
         return
     elif hasattr(type(x), "__getitem__") and not (isinstance(x, Mapping) or readable(x)):
         raise TypeError(f"{name} must be an array, but it is {describe(x, name)}")
     if numbers and all(hasattr(type(x), way) for way in ("__array__", "__getitem__")):
-        check_kind(x[:1] if np.ndim(x) else x, name, "it")
+        check_kind(first_row(x), name, "it")
+
+
+def first_row(x: Any) -> Any:
+    """The first row of an array or a frame; all of what cannot be cut, such as frames of Dask."""
+    with suppress(Exception):
+        return x[:1] if np.ndim(x) else x
+    return x
 
 
 def as_given(x: Any, name: str, numbers: bool = True) -> Any:
@@ -83,11 +92,12 @@ def as_given(x: Any, name: str, numbers: bool = True) -> Any:
         ShapeError: The vectors differ in length, or stand in a column of a frame.
         ValueError: A label is missing.
     """
+    x = x if getattr(getattr(x, "dtype", None), "names", None) else read(x)
     check_given(x, name, numbers)
     x = x if numbers else as_labels(x, name)
     if isinstance(x, list | tuple) or is_sparse(x):
         return x
-    columns = columns_of(x[:1]) if columns_of(x) is not None else [(None, x)]
+    columns = columns_of(first_row(x)) if columns_of(x) is not None else [(None, x)]
     vectors = any(holds_vectors(column) for _, column in columns or ())
     return to_array(x, name) if vectors else x
 
@@ -105,6 +115,8 @@ def as_labels(y: Any, name: str) -> Any:
         found = np.asarray(y)
     except ValueError:  # rows of different lengths, which scikit-learn refuses
         return y
+    except Exception:  # of other libraries
+        found = asarray(y, name)  # which says what it cannot read
     if found.dtype.kind in "mM":
         check_present(found, name)
     if found.dtype.kind in "US" and isinstance(y, list | tuple):  # of which NumPy makes text
@@ -134,7 +146,7 @@ def holds_vectors(column: Any) -> bool:
         return False
     if not np.ndim(column):
         return False
-    first = np.asarray(column[:1])
+    first = np.asarray(first_row(column))
     if first.ndim > len(getattr(column, "shape", first.shape)):  # of vectors of one length
         return True
     return first.dtype.kind == "O" and first.ndim == 1 and any(is_vector(type(v)) for v in first)
@@ -150,7 +162,7 @@ def check_gaps(x: Any, name: str) -> None:
 
 def check_kind(x: Any, name: str, what: str) -> None:
     """Refuses dates and lengths of time."""
-    found = np.asarray(x)
+    found = asarray(x, name)
     if found.dtype.kind in "mM":
         refuse_kind(found, f"{name} must hold numbers, but ", what)
 
@@ -163,7 +175,7 @@ def validated(estimator: Any, X: Any, *y: Any, **rules: Any) -> Any:
     """
     try:
         found = validate_data(estimator, X, *y, **rules)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         text = isinstance(error, ValueError) and "string" in str(error)
         if text or not isinstance(X, np.ndarray):
             as_numbers(X, "X", sparse=True)
@@ -180,6 +192,7 @@ def check_weight(weight: Any, X: Array) -> Array | None:
     """The weights of samples as scikit-learn reads them, if it reads what is meant."""
     if weight is None:
         return None
+    weight = read(weight)
     check_given(weight, "sample_weight")
     given = np.asarray(weight) if isinstance(weight, Real) else as_numbers(weight, "sample_weight")
     dtype = np.promote_types(X.dtype, np.float32)

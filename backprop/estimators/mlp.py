@@ -13,6 +13,7 @@ import numpy as np
 from backprop.core import console
 from backprop.core.checks import check_dtype
 from backprop.core.errors import DivergenceError
+from backprop.core.frames import check_targets
 from backprop.core.ranges import check_finite
 from backprop.core.rounding import warn_of_rounding
 from backprop.core.signatures import answered
@@ -145,6 +146,7 @@ class MLP(Estimator):
         """Trains as ``fit`` or, for one epoch, as ``partial_fit``."""
         hidden = check_together(self, incremental)
         anew = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        check_targets(y, held_out)
         X, y = self._read(X, y, anew)
         weight = check_weight(weight, X)
         checked_callbacks(self.callbacks, self.n_members)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.types import Array, is_sparse
-from backprop.estimators.given import as_given, check_given
+from backprop.estimators.given import as_given
 from backprop.estimators.labels import Labels
 from backprop.estimators.samples import Samples
 from backprop.estimators.scikit import (
@@ -38,7 +38,7 @@ class Scores:
             sample_weight: Their weights.
         """
         y = as_given(y, "y", numbers=not self._sees_labels)
-        check_given(sample_weight, "sample_weight")
+        sample_weight = as_given(sample_weight, "sample_weight")
         mixin: Any = super()
         found: float = mixin.score(X, y, sample_weight)
         return found

@@ -11,6 +11,7 @@ from typing import Any, Self
 from backprop.core import console
 from backprop.core.checks import check_flag, check_integer
 from backprop.core.errors import said
+from backprop.core.frames import check_targets
 from backprop.core.lookup import is_function
 from backprop.core.settings import from_package
 from backprop.core.signatures import answered, check_call_by_name
@@ -125,6 +126,7 @@ class Wrapped(Estimator):
                 f"Sequential, but it is {said(self.build)}."
             )
         anew = not (check_flag(self.warm_start, "warm_start") and hasattr(self, "models_"))
+        check_targets(y, validation_data)
         X, y = self._read(X, y, anew)
         n_outputs = self._learn_targets(y)
         weight = of_mean_1(self._weigh(y, check_weight(sample_weight, X)))

@@ -11,7 +11,7 @@ from backprop.callbacks import Callback
 from backprop.core.arrays import as_numbers, to_array
 from backprop.core.checks import check_list
 from backprop.core.errors import ShapeError, said
-from backprop.core.frames import check_labels
+from backprop.core.frames import check_columns
 from backprop.core.lookup import is_function
 from backprop.core.ranges import check_finite
 from backprop.core.types import Array, is_sparse
@@ -103,7 +103,7 @@ def checked_samples(
             f"x and y hold an array for each of the {n_models} models, but are the samples of all: "
             f"pass whole arrays, and rows=[…] with the numbers of each model's samples."
         )
-    if callable(x) or isinstance(x, Iterator):
+    if (callable(x) or isinstance(x, Iterator)) and not hasattr(x, "shape"):
         raise TypeError(f"x must be an array for several models, but it is {said(x)}.")
     x, y = as_numbers(x, "x", sparse=True), to_array(y, "y")
     if x.ndim == 0 or y.ndim == 0 or x.shape[0] != len(y):
@@ -159,7 +159,7 @@ def columns_of(models: Sequence[Any], x: Any) -> Iterator[None]:
         ValueError: A model was trained on other columns.
     """
     before = [model.feature_names for model in models]
-    labels = [check_labels(x, known) for known in before]
+    labels = [check_columns(x, model) for model in models]
     try:
         for model, known in zip(models, labels, strict=True):
             model.feature_names = known

@@ -14,6 +14,7 @@ import numpy as np
 from backprop.callbacks import CallbackList
 from backprop.core import console
 from backprop.core.errors import DivergenceError
+from backprop.core.frames import check_targets
 from backprop.core.signatures import check_call_by_name
 from backprop.core.types import Array
 from backprop.core.walk import from_here
@@ -110,6 +111,7 @@ def fit_many(
         for model in models if executor is None else ():  # whose threads are to train them
             stack.enter_context(training(model, "fit_many"))
         stack.enter_context(columns_of(models, x))
+        check_targets(y, fit_arguments.get("validation_data"))
         return fit_all(models, x, y, rows, validation_rows, executor, fit_arguments)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from backprop import plotting
 from backprop.core.checks import check_integer, check_positive
-from backprop.core.frames import check_labels
+from backprop.core.frames import check_columns
 from backprop.core.frozen import of_result
 from backprop.core.signatures import answered
 from backprop.core.types import Array
@@ -131,7 +131,7 @@ def learning_rate_range(
             "has a learning rate."
         )
     twin: Any = copy.deepcopy(model)
-    check_labels(X, model.feature_names, "X")
+    check_columns(X, model, "X")
     data = check(twin, X, y)
     warn_of_numbers(data, twin)
     twin.build((None, *data.X.shape[1:]))

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from backprop.core.arrays import to_array
-from backprop.core.frames import check_labels
+from backprop.core.frames import check_columns
 from backprop.core.types import Array, Shape
 from backprop.data.inputs import check_inputs
 from backprop.data.samples import Data
@@ -191,7 +191,7 @@ def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
     """The data as the model takes them, a single sample as a batch of one; builds the model."""
     check_model(model)
     check_layers_alone(model, "explain shows", "forward", "backward", "backpropagate")
-    check_labels(X, model.feature_names, "X")
+    check_columns(X, model, "X")
     X = to_array(X, "X")
     if _is_single(model, X.shape):
         X, y = X[np.newaxis], to_array(y, "y")[np.newaxis]

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from backprop.core.arrays import to_array
+from backprop.core.arrays import NUMBERS, to_array
 from backprop.core.checks import check_number, check_numbers, is_row
+from backprop.core.readable import columns_of
 from backprop.core.types import Array, Shape
 from backprop.initializers.base import Initializer
 
@@ -21,10 +22,13 @@ class Constant(Initializer):
     """
 
     def __init__(self, value: float | Array = 0.0) -> None:
-        if not is_row(value):
+        if not is_row(value) and columns_of(value) is None:
             value = check_number(value, "Constant(value)", -math.inf)
         else:
-            check_numbers(to_array(value, "Constant(value)"), "Constant(value)")
+            given = to_array(value, "Constant(value)")
+            check_numbers(given, "Constant(value)")
+            plain = isinstance(value, np.ndarray | list | tuple)  # which files hold as they are
+            value = value if plain and np.asarray(value).dtype.kind in NUMBERS else given
         self.value = value
 
     def draw(self, shape: Shape, rng: np.random.Generator) -> Array:

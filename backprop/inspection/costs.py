@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_integer
-from backprop.core.frames import check_labels
+from backprop.core.frames import check_columns
 from backprop.core.frozen import of_result
 from backprop.core.signatures import answered
 from backprop.core.types import Array
@@ -128,7 +128,7 @@ def gradient_cost(model: Model, X: Array, y: Array, max_passes: int = 2000) -> G
     """
     check_model(model)
     check_integer(max_passes, "max_passes")
-    check_labels(X, model.feature_names, "X")
+    check_columns(X, model, "X")
     data = check(model, check_inputs(X, model.input_shape, model.layers, "X"), y)
     twin = copy.deepcopy(model)  # a training pass draws random numbers, and moves averages
     with single_blas_threads():

@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop.core.checks import check_integer
 from backprop.core.errors import said
-from backprop.core.frames import check_labels
+from backprop.core.frames import check_columns
 from backprop.core.parameters import Parameter
 from backprop.core.signatures import answered
 from backprop.core.types import Array, is_sparse
@@ -70,7 +70,7 @@ def check_gradients(
         (True, 'complex step')
     """
     check_model(model)
-    check_labels(X, model.feature_names, "X")
+    check_columns(X, model, "X")
     check_integer(max_entries, "max_entries")
     _ = model.loss  # raises if there is none
     given: Any = check_inputs(X, model.input_shape, model.layers, "X", model.dtype)

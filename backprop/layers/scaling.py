@@ -11,7 +11,7 @@ import numpy as np
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_axis, check_flag, check_number, check_numbers
 from backprop.core.errors import ShapeError, said
-from backprop.core.frames import labels_of
+from backprop.core.frames import Labels, check_labels, labels_of
 from backprop.core.functional import by_channel
 from backprop.core.parameter_access import parameter_views
 from backprop.core.ranges import finite_rows, warn_of_lost_variance
@@ -237,21 +237,22 @@ class Normalization(Layer):
 
         Raises:
             ValueError: There are no samples, or their shape is another one than the layer was built
-                for, or they hold nan or infinite numbers.
+                for, or they hold nan or infinite numbers, or frames differ in their columns.
         """
-        mean, variance, count = self.moments(map(finite_rows, batches_of(X)))
+        columns = [labels_of(X)]
+        mean, variance, count = self.moments(map(finite_rows, batches_of(X, columns)))
         if self.input_shape is not None and mean.shape != self.mean_.shape:
             raise ShapeError(
                 f"{self} was built for samples of shape {self.input_shape}, but X has a mean of "
                 f"shape {mean.shape} and not {self.mean_.shape}: pass samples of that shape."
             )
-        vars(self).update(mean=mean, variance=variance, _adapted_to=labels_of(X))  # all together
+        vars(self).update(mean=mean, variance=variance, _adapted_to=columns[0])  # all together
         if self.input_shape is not None:
             self.write(mean, variance, count)
 
     def observe(self, batches: Iterable[Array]) -> None:
         """Takes the mean and variance of what reaches the layer in the first ``fit``."""
-        self.write(*self.moments(batches_of(batches)))
+        self.write(*self.moments(batches_of(batches, [None])))
 
     def write(self, mean: Array, variance: Array, count: int) -> None:
         """Writes the parameters.
@@ -309,12 +310,17 @@ class Normalization(Layer):
         return as_array(mean + first), as_array(squares / n), n
 
 
-def batches_of(X: Any) -> Iterator[Array]:
-    """Batches of numbers: parts of an array or a frame, or each of an iterable of arrays."""
+def batches_of(X: Any, columns: list[Labels | None]) -> Iterator[Array]:
+    """Batches of numbers: parts of an array or a frame, or each of an iterable of arrays.
+
+    ``columns`` holds the labels of X, or is given those of its batches, which must have the same.
+    """
     listed = isinstance(X, list | tuple | deque) and X and np.ndim(X[0]) < 2  # rows, no batches
     whole = listed or isinstance(X, Mapping) or hasattr(X, "shape") or hasattr(X, "__array__")
     if whole or not hasattr(X, "__iter__"):  # no data set by number
         A = finite_rows(as_numbers(X, "X"))
         yield from (A[start : start + BLOCK] for start in range(0, len(A), BLOCK))
     else:
-        yield from (as_numbers(batch, "X") for batch in X)
+        for batch in X:
+            columns[0] = check_labels(batch, columns[0], "X", "the batches before have")
+            yield as_numbers(batch, "X")

@@ -78,7 +78,7 @@ class Circle(Loss):
         if Y.ndim == 2 and Y.shape[1] > 1:
             raise ShapeError(
                 f"{self}: targets must be numbers of classes, one for each sample, but their shape "
-                f"is {Y.shape}: of one-hot rows pass y.argmax(axis=-1)."
+                f"is {Y.shape}: of one-hot rows pass np.argmax(y, axis=-1)."
             )
         numbers = super().check_target(Y, (1,), np.float64)[..., 0]
         if Y.dtype.kind != "f":  # as they are: float64 has not all digits of large ones

@@ -64,10 +64,13 @@ def are_indices(target: Array, output_shape: Shape) -> bool:
 
 
 def as_rows(target: Array, output_shape: Shape) -> str:
-    """The code that makes one-hot rows of class indices."""
-    y = "y" if target.ndim == len(output_shape) else "y[..., 0]"
-    whole = ".astype(int)" * (target.dtype.kind not in "iu")
-    return f"np.eye({output_shape[-1]})[{y}{whole}]"
+    """The code that makes one-hot rows of class indices, which may stand in a list or a frame."""
+    y = "y"
+    if target.ndim > len(output_shape):
+        y = "np.ravel(y)" if target.ndim == 2 else "y[..., 0]"
+    if target.dtype.kind not in "iu":
+        y = f"np.asarray({y}, int)"
+    return f"np.eye({output_shape[-1]})[{y}]"
 
 
 def for_each_output(target: Array, output_shape: Shape) -> str:

@@ -84,11 +84,14 @@ class SparseCategoricalCrossentropy(CrossEntropy):
             if hint:
                 hint = f"the predictions have the shape {show_shape(output_shape)}, for {hint}"
             if target.shape[1:] == output_shape:
-                hint = "one-hot targets need loss='categorical_crossentropy', or y.argmax(axis=-1)."
+                hint = (
+                    "one-hot targets need loss='categorical_crossentropy', or "
+                    "np.argmax(y, axis=-1)."
+                )
             elif not hint and target.ndim == len(output_shape) + 1:
                 hint = (
                     f"one-hot targets need an output for each of their {target.shape[-1]} classes "
-                    f"and loss='categorical_crossentropy', or pass y.argmax(axis=-1)."
+                    f"and loss='categorical_crossentropy', or pass np.argmax(y, axis=-1)."
                 )
                 if target.ndim == 2 and target.dtype.kind in "fiu":
                     one_hot = np.isclose(target.sum(axis=-1), 1).all()

@@ -38,6 +38,7 @@ def confusion_matrix(y_true: Any, y_pred: Any, n_classes: int | None = None) -> 
         array([[1, 1],
                [0, 1]])
     """
+    y_true, y_pred = to_array(y_true, "y_true"), to_array(y_pred, "y_pred")
     true, guess = as_classes(y_true, "y_true", scores=False), as_classes(y_pred, "y_pred")
     if len(true) != len(guess):
         raise ShapeError(
@@ -53,15 +54,14 @@ def confusion_matrix(y_true: Any, y_pred: Any, n_classes: int | None = None) -> 
     return counts.reshape(K, K)
 
 
-def as_classes(y: Any, name: str, scores: bool = True) -> Array:
+def as_classes(Y: Array, name: str, scores: bool = True) -> Array:
     """Class indices ``(N,)`` from indices or from rows.
 
     Args:
-        y: Indices ``(N,)`` or rows ``(N, K)``.
+        Y: Indices ``(N,)`` or rows ``(N, K)``.
         name: What they are called in error messages.
         scores: Whether floats in rows may be scores, of which the first of the largest counts.
     """
-    Y = to_array(y, name)
     if Y.ndim == 2:
         if Y.dtype.kind == "f" and (lost := np.isnan(Y).any(axis=1)).any():
             raise ValueError(f"{name} has a nan in row {lost.argmax()}, which names no class.")

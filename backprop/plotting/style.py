@@ -6,15 +6,17 @@ import io
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backprop.core.arrays import columns_of, is_masked, readable, to_array
+from backprop.core.arrays import NUMBERS, is_masked, to_array
 from backprop.core.checks import check_list
 from backprop.core.durable import FilePath, check_file, replacing
 from backprop.core.errors import said
+from backprop.core.readable import columns_of, readable
 from backprop.core.types import Array, is_sparse
 
 if TYPE_CHECKING:
@@ -196,9 +198,14 @@ def finite_array(name: str, values: object, ndim: int, advice: str = "") -> Arra
     try:
         array = np.array(values, dtype=np.float64)
     except (TypeError, ValueError):
-        raise ValueError(
-            f"{name} must hold numbers, with {ndim} axes, but it is {said(values)}{advice}."
-        ) from None
+        found = None
+        with suppress(TypeError, ValueError):
+            found = to_array(values, name)  # of a column of vectors
+        if found is None or found.dtype.kind not in NUMBERS:
+            raise ValueError(
+                f"{name} must hold numbers, with {ndim} axes, but it is {said(values)}{advice}."
+            ) from None
+        array = found.astype(np.float64)
     if array.ndim != ndim or not array.size:
         raise ValueError(
             f"{name} must be a non-empty array with {ndim} axes but has the shape {array.shape}"

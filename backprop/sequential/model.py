@@ -11,7 +11,7 @@ from backprop.callbacks import Callback, CallbackList
 from backprop.core import console
 from backprop.core.checks import check_flag, check_list
 from backprop.core.errors import DivergenceError
-from backprop.core.frames import check_adapted, check_labels
+from backprop.core.frames import check_columns
 from backprop.core.signatures import answered
 from backprop.data.sources import check, evaluation_source
 from backprop.data.training import warn_of_numbers
@@ -222,8 +222,7 @@ class Sequential(CompiledNetwork):
         """
         check_flag(return_dict, "return_dict")
         with training(self, "train_on_batch"):
-            labels = check_labels(x, self.feature_names)
-            check_adapted(x, self.layers)
+            labels = check_columns(x, self)
             data = check(self, x, y, sample_weight, class_weight)
             self.optimizer.check_free(self._parameters)
             if "train_on_batch" not in self.looked_at:
@@ -309,7 +308,7 @@ class Sequential(CompiledNetwork):
             [8.0, 2.0]
         """
         check_flag(return_dict, "return_dict")
-        check_labels(x, self.feature_names)
+        check_columns(x, self)
         batches = evaluation_source(self, x, y, sample_weight, batch_size=batch_size, steps=steps)
         params = {"steps": batches.steps, "verbose": verbose}
         called = CallbackList(check_list(callbacks, "callbacks"), self, params)

@@ -13,7 +13,7 @@ from backprop.callbacks import Callback
 from backprop.core import console
 from backprop.core.checks import check_dtype, check_integer, check_list, check_shape, is_row
 from backprop.core.errors import NotBuiltError, ShapeError, said
-from backprop.core.frames import check_labels
+from backprop.core.frames import check_columns
 from backprop.core.parameters import Parameter, Parameters
 from backprop.core.signatures import answered, check_function
 from backprop.core.types import Array, DTypeLike, Shape
@@ -268,7 +268,7 @@ class Network(Weights):
             >>> bp.Sequential([bp.layers.ReLU()]).activations([[-1.0, 2.0]])
             {'relu_1': array([[0., 2.]], dtype=float32)}
         """
-        check_labels(x, self.feature_names)
+        check_columns(x, self)
         X = check_inputs(x, self.input_shape, self._some_layers(), "x", self.dtype)
         self.build((None, *X.shape[1:]))
         return inspection.layer_outputs(passing(self), X.astype(self.dtype, copy=False))

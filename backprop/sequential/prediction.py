@@ -15,7 +15,7 @@ from backprop.callbacks import Callback, CallbackList
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_integer, check_list
 from backprop.core.errors import ShapeError
-from backprop.core.frames import check_labels
+from backprop.core.frames import check_columns
 from backprop.core.ranges import check_finite, check_overflow
 from backprop.core.settings import from_package
 from backprop.core.spare import same_memory
@@ -56,7 +56,7 @@ def predict(
         steps = check_integer(steps, "steps")
     array = type(x) is np.ndarray and x.dtype.names is None  # a row should take no time
     if not array:
-        check_labels(x, network.feature_names)
+        check_columns(x, network)
     if not array and on_disk(x):
         size = EVALUATION_BATCH if batch_size is None else check_integer(batch_size, "batch_size")
         items = Items(RowsOnDisk([x], ["x"], size), steps, "x", None, network.input_shape)
@@ -174,7 +174,7 @@ def predict_items(
 def items_inputs(network: Any, item: Any) -> Array:
     """The inputs of a batch."""
     x = inputs_of(item)
-    check_labels(x, network.feature_names)
+    check_columns(x, network)
     return as_inputs(x, network.input_shape, network.layers)
 
 
@@ -184,7 +184,7 @@ def batch_of(network: Any, x: Any) -> Array:
     Raises:
         ValueError: A frame's columns are others than in training, or a number overflows.
     """
-    check_labels(x, network.feature_names, "X")
+    check_columns(x, network, "X")
     X: Any = as_numbers(x, "X", sparse=True)
     if is_sparse(X):
         X = as_csr(X, "X")

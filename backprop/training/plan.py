@@ -10,7 +10,7 @@ import numpy as np
 from backprop.callbacks import Callback, CallbackList
 from backprop.callbacks.base import warn_of_misspelt_hooks
 from backprop.core.checks import check_choice, check_flag, check_integer, check_list, is_row
-from backprop.core.frames import Labels, check_adapted, check_labels
+from backprop.core.frames import Labels, check_columns, check_targets
 from backprop.data.sources import Source, check_same_every_time, validation_source
 from backprop.data.training import training_source
 from backprop.protocol import Model
@@ -74,8 +74,7 @@ def plan_fit(
 
     The model stays as it is; ``rng`` shuffles the samples.
     """
-    labels = check_labels(x, model.feature_names)
-    check_adapted(x, model.layers)
+    labels = check_columns(x, model)
     first = check_integer(initial_epoch, "initial_epoch", 0)
     last = check_integer(epochs, "epochs", 0)
     if is_row(validation_freq):
@@ -111,6 +110,7 @@ def plan_fit(
     )
     labels = getattr(batches, "labels", None) or labels  # those of a stream's first batch
     if validation_data is not None:
+        check_targets(y, validation_data)
         held_out = validation_source(
             model,
             validation_data,

@@ -1,0 +1,57 @@
+"""How objects of other libraries give what they hold: by columns, as an array, by slices.
+
+No library but NumPy is named here. Frames of pandas, Polars and PyArrow are known by how they give
+their columns; all else is read by ``np.asarray`` if it offers itself as an array, and never if it
+does not: a data set with ``__len__`` and ``__getitem__`` alone would be read item by item.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Iterable
+from numbers import Number
+from typing import Any
+
+import numpy as np
+
+SEQUENCES = (list, tuple, range, deque, array, memoryview)
+"""What holds its items in memory and says where they end."""
+
+
+def readable(x: Any) -> bool:
+    """Whether x offers itself as an array, so that ``np.asarray`` reads it without guessing."""
+    if isinstance(x, (*SEQUENCES, str, bytes, Number, np.generic)):
+        return True
+    ways = ("__array__", "__array_interface__", "__array_struct__", "__buffer__")
+    return any(hasattr(type(x), way) for way in ways)
+
+
+def read(x: Any) -> Any:
+    """What has a way of its own to give all that it holds as an array; everything else as it is."""
+    if all(hasattr(type(x), way) for way in ("__array__", "as_array")):
+        return x.as_array()  # of Astropy's tables, whose masks NumPy forgets
+    if readable(x) or not hasattr(type(x), "__getitem__") or not is_shaped(x):
+        return x
+    found = x[:]  # PyTables' arrays
+    return found if isinstance(found, np.ndarray) else x
+
+
+def is_shaped(x: Any) -> bool:
+    """Whether x says its shape, with an axis at least, and one of NumPy's dtypes."""
+    if not isinstance(getattr(x, "dtype", None), np.dtype):
+        return False  # and its shape, which a database would count, is not asked for
+    shape = getattr(x, "shape", None)
+    return isinstance(shape, tuple) and bool(shape)
+
+
+def columns_of(x: Any) -> Iterable[tuple[Any, Any]] | None:
+    """The columns of a frame with their labels; None if x is none."""
+    # pandas; tables of Astropy have iloc and columns, too
+    if all(hasattr(x, name) for name in ("iloc", "columns", "dtypes")):
+        return ((label, x.iloc[:, k]) for k, label in enumerate(x.columns))
+    if hasattr(x, "iter_columns"):  # Polars
+        return ((column.name, column) for column in x.iter_columns())
+    if hasattr(x, "itercolumns") and hasattr(x, "column_names"):  # PyArrow
+        return zip(x.column_names, x.itercolumns(), strict=True)
+    return None

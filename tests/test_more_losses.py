@@ -14,6 +14,7 @@ from scipy.stats import norm
 
 from backprop import Sequential, load_model
 from backprop.core.errors import ShapeError
+from backprop.inspection import check_loss
 from backprop.layers import Dense, Input, Sigmoid, Softmax
 from backprop.losses import (
     BinaryCrossentropy,
@@ -249,6 +250,52 @@ def test_gaussian_regression_finds_mean_and_deviation(rng):
     assert explanation.latex()
 
 
+@pytest.mark.parametrize(
+    ("options", "expected", "of_logits"),
+    [
+        (
+            {"alpha": [0.25, 0.5, 0.75]},
+            [0.08664339756999316, 0.7725301979683683],
+            [0.024502093694956106, 1.6735401783978803],
+        ),
+        (
+            {"alpha": (1, 2, 4.0), "gamma": 1.5, "label_smoothing": 0.1},
+            [0.5898572868334542, 4.432400456568908],
+            [0.34794159926380197, 8.91599191830452],
+        ),
+    ],
+)
+def test_every_class_may_have_an_alpha_of_its_own(options, expected, of_logits):
+    """The numbers are those of Keras 3.15, in float64."""
+    p = np.array([[0.2, 0.5, 0.3], [0.7, 0.1, 0.2]])
+    y = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    found = CategoricalFocalCrossentropy(**options).values(p, y)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    loss = CategoricalFocalCrossentropy(**options, from_logits=True)
+    assert loss.forward(2 * np.log(p) + 1, y) == pytest.approx(np.mean(of_logits), rel=1e-12)
+
+
+def test_alphas_fit_the_classes_and_are_explained():
+    X, y = np.eye(3), np.eye(3)[[2, 0, 1]]
+    model = Sequential([Input(3), Dense(3), Softmax()], seed=0)
+    loss = CategoricalFocalCrossentropy([1.0, 2.0])
+    model.compile("sgd", loss)
+    before = model.get_weights()
+    with pytest.raises(ShapeError, match=r"\(alpha\) must be one .* of the 3 classes, .* has 2\."):
+        model.fit(X, y, verbose=0)
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    loss.alpha = [1.0, 2.0, 0.5]
+    explanation = model.explain(X, y)
+    assert "α = (1, 2, 0.5), γ = 2" in str(explanation)
+    assert explanation.loss_parts.sum() == pytest.approx(explanation.loss)
+    assert model.check_gradients(X, y).ok
+    assert check_loss(loss, (3,)).ok
+    with pytest.raises(ValueError, match=r"alpha must be 0 or more, but it is -1"):
+        CategoricalFocalCrossentropy([1.0, -1.0])
+    with pytest.raises(TypeError, match=r"alpha must be a number"):
+        loss.alpha = [1.0, "2", 3.0]
+
+
 @pytest.mark.parametrize(("n_out", "target"), [(3, (5,)), (4, (5,)), (4, (5, 4)), (2, (5, 2))])
 def test_gaussian_targets_are_half_as_many(n_out, target):
     with pytest.raises(ShapeError, match="must have half as many columns"):
@@ -266,6 +313,7 @@ def test_gaussian_targets_are_half_as_many(n_out, target):
         Tversky(0.3, 0.8),
         Dice(),
         Quantile([0.2, 0.8]),
+        CategoricalFocalCrossentropy([0.5, 2.0], from_logits=True),
         CategoricalGeneralizedCrossEntropy(0.7),
         Circle(8.0, 0.2, False),
         GaussianNegativeLogLikelihood(),

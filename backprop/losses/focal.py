@@ -1,12 +1,14 @@
 """The focal cross-entropies: what is right already counts less."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from backprop.core import functional
-from backprop.core.checks import check_flag, check_number, check_share
-from backprop.core.types import Array
+from backprop.core.checks import check_flag, check_number, check_share, is_row
+from backprop.core.errors import ShapeError
+from backprop.core.types import Array, Shape
 from backprop.losses.binary_cross_entropy import BinaryCrossentropy
 from backprop.losses.cross_entropy import CategoricalCrossentropy, Partition, partition_terms
 from backprop.losses.formula import Formula
@@ -151,7 +153,7 @@ class CategoricalFocalCrossentropy(CategoricalCrossentropy):
     and by the logits z, where p = softmax(z): ∂ℓ/∂z = p Σ_j u_j − u. Source: as for the binary one.
 
     Args:
-        alpha: α, above 0.
+        alpha: α, 0 or more: one number, or a list of one for each class.
         gamma: γ, 0 or more: with 0 it is α times the cross-entropy.
         from_logits: Whether predictions are logits; else they are probabilities.
         label_smoothing: As for ``CategoricalCrossentropy``.
@@ -160,34 +162,59 @@ class CategoricalFocalCrossentropy(CategoricalCrossentropy):
         >>> loss = bp.losses.CategoricalFocalCrossentropy(alpha=1.0)
         >>> round(loss.forward(np.array([[0.5, 0.5]]), np.array([[1.0, 0.0]])), 4)  # ½² · 0.6931
         0.1733
+        >>> loss = bp.losses.CategoricalFocalCrossentropy(alpha=[1.0, 3.0])  # of a rarer class
     """
 
     link = "softmax"
     formula = Formula(
         "(−α {y}{i} (1 − q{i})^γ ln q{i})",
         "(Σ_j u_j − u/q) / Σ_j {p}_j",
-        definition="q = {p} / Σ_j {p}_j, α = {self.alpha:g}, γ = {self.gamma:g}, "
+        definition="q = {p} / Σ_j {p}_j, α = {self.shown}, γ = {self.gamma:g}, "
         "u = α {y} ⊙ (1 − q)^γ ⊙ (1 − γ q ⊙ ln q / (1 − q))",
     )
     logit_formula = Formula(
         "(−α {y}{i} (1 − q{i})^γ ln q{i})",
         "{a} Σ_j u_j − u",
         activation="softmax",
-        definition="q = softmax({p}), α = {self.alpha:g}, γ = {self.gamma:g}, "
+        definition="q = softmax({p}), α = {self.shown}, γ = {self.gamma:g}, "
         "u = α {y} ⊙ (1 − q)^γ ⊙ (1 − γ q ⊙ ln q / (1 − q))",
     )
     _logarithms: Any = None  # log q of the last logits
 
     def __init__(
         self,
-        alpha: float = 0.25,
+        alpha: float | Sequence[float] = 0.25,
         gamma: float = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(from_logits, label_smoothing)
-        self.alpha = check_number(alpha, "alpha")
+        self.alpha: float | tuple[float, ...]
+        if is_row(alpha):
+            self.alpha = tuple(check_number(each, "alpha") for each in alpha)  # type: ignore[union-attr]
+        else:
+            self.alpha = check_number(alpha, "alpha")
         self.gamma = check_number(gamma, "gamma")
+
+    @property
+    def shown(self) -> str:
+        """α as explanations write it."""
+        a = self.alpha
+        return f"({', '.join(f'{each:g}' for each in a)})" if isinstance(a, tuple) else f"{a:g}"
+
+    def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
+        """As of all losses on classes; a list of α must have one for each.
+
+        Raises:
+            ShapeError: It has not.
+        """
+        found = super().check_target(target, output_shape, dtype)
+        if isinstance(self.alpha, tuple) and len(self.alpha) != output_shape[-1]:
+            raise ShapeError(
+                f"{self}(alpha) must be one number, or one for each of the {output_shape[-1]} "
+                f"classes, but it has {len(self.alpha)}."
+            )
+        return found
 
     def values(self, prediction: Array, target: Array) -> Array:
         """−α Σ_k y_k (1 − q_k)^γ log q_k."""
@@ -217,7 +244,7 @@ class CategoricalFocalCrossentropy(CategoricalCrossentropy):
         np.maximum(M, np.finfo(Q.dtype).eps, out=M)
         F = np.power(M, self.gamma, out=self.buffer("focus", Q))
         F *= self.smooth(target)
-        F *= self.alpha
+        F *= np.asarray(self.alpha, F.dtype)
         return F, M
 
     def logit_values(self, Z: Array, partition: Partition, target: Array) -> Array:

@@ -429,8 +429,11 @@ FUNCTIONS = {
     "datasets.standardize(X, with_mean=False)": "standardize has no argument with_mean: its arg",
     "datasets.load_iris(return_X_y=True)": "return_X_y: all data sets are returned as (X, y), (X",
     "datasets.load_digits(n_class=5)": "load_digits has no argument n_class: its arguments are ",
+    "datasets.standardize()": "standardize lacks X; its arguments are X, others.",
     "plotting.confusion_matrix(X, cmap='Blues')": "cmap: its arguments are matrix, ",
     "explain.explain(model, X)": "explain lacks y; its arguments are model, X, y, sample_weight.",
+    "inspection.check_layer(None, 3, 4)": "check_layer is given 3 arguments without a name, but ta",
+    "inspection.check_loss(None, 3, X, X)": "arguments without a name, but takes 2; its arguments ",
     "learning_rate_range(model, X, C, epochs=1)": "epochs: its arguments are model, X, y, start,",
 }
 

@@ -57,8 +57,10 @@ def answered(method: F) -> F:
 
 def misuse(method: Callable[..., Any], given: Sequence[Any], named: Mapping[str, Any]) -> str:
     """What is wrong about the arguments of a function or method that does not take them."""
-    names = list(inspect.signature(method).parameters)
+    parameters = inspect.signature(method).parameters
+    names = list(parameters)
     own = int(names[:1] == ["self"])  # Python passes it, the user does not
+    positions = sum(p.kind is not p.KEYWORD_ONLY for p in parameters.values())
     verb, listed = method.__name__, f"its arguments are {', '.join(names[own:])}"
     for name in named:
         if name not in names:
@@ -67,7 +69,13 @@ def misuse(method: Callable[..., Any], given: Sequence[Any], named: Mapping[str,
             return f"{verb} is given {name} twice; {listed}."
     if len(given) > len(names):
         return f"{verb} is given {len(given) - own} arguments; {listed}."
-    needed = [p for p in inspect.signature(method).parameters.values() if p.default is p.empty]
+    if len(given) > positions:
+        return (
+            f"{verb} is given {len(given) - own} arguments without a name, but takes "
+            f"{positions - own}; {listed}."
+        )
+    others = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [p for p in parameters.values() if p.default is p.empty and p.kind not in others]
     missing = [p.name for p in needed[len(given) :] if p.name not in named]
     return f"{verb} lacks {' and '.join(missing)}; {listed}."
 

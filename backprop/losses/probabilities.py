@@ -101,10 +101,15 @@ def check_shares(target: Array, loss: str) -> Array:
         ValueError: One does not.
     """
     if target.size and (target.min() < 0 or target.max() > 1):
-        advice = (
-            "write 0 for -1, or number more than two classes and take "
-            "loss='sparse_categorical_crossentropy'"
-        )
+        advice, values = "numbers to be predicted as such take loss='mse'", np.unique(target)
+        if len(values) == 2 or values.max() == -1:
+            wrong = [f"{k} for {value:g}" for k, value in enumerate(values) if value != k]
+            advice = f"write {' and '.join(wrong)}"
+        elif (values == np.floor(values)).all():
+            advice = (
+                "for classes take an output for each, Softmax() and "
+                "loss='sparse_categorical_crossentropy'"
+            )
         if target[0].size > 1 and target.min() >= 0:  # the pixels of an autoencoder
             advice = (
                 "divide by the largest number that there may be, 255 of images, or if they number "

@@ -102,11 +102,13 @@ class Residual(Block):
         if self.shortcut is not None:
             what, project = "its shortcut", "let the shortcut project"
             inside += self.shortcut.layers
-        name, value, instead = "padding", "valid", "padding='same'"
-        if len(shape) != len(other):
-            name, value, instead = "return_sequences", False, "return_sequences=True"
-        helps = any(getattr(layer, name, None) == value for layer in inside)
-        advice = f"let both make the same shape{f', for example by {instead}' * helps}."
+        advice = "let both make the same shape"
+        if len(shape) == len(other):
+            valid = any(getattr(layer, "padding", None) == "valid" for layer in inside)
+            advice += ", for example by padding='same'." if valid else "."
+        else:
+            last = any(getattr(layer, "return_sequences", None) is False for layer in inside)
+            advice += ", for example by return_sequences=True." if last else "."
         if len(shape) == len(other) == len(input_shape):
             projection = projection_to(shape, input_shape)
             if projection:

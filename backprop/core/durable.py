@@ -201,9 +201,11 @@ def append(path: FilePath, content: bytes) -> None:
             while left:  # what is full takes a part first
                 left = left[file.write(left) :]
             os.fsync(file.fileno())
-        except BaseException:
+        except BaseException as error:
             with suppress(OSError):
                 file.truncate(before)
+            if isinstance(error, OSError):
+                error.filename = os.fspath(path)  # which a write does not know
             raise
 
 

@@ -130,7 +130,8 @@ def try_folder(path: str, name: str) -> None:
     try:
         made, descriptor = locked_file(target)
         os.close(descriptor)
-        os.remove(made)
+        with suppress(FileNotFoundError):  # another process took it for litter
+            os.remove(made)
     except OSError as error:
         raise type(error)(
             f"{name}: nothing can be written into the folder {path!r} ({error.strerror}): name "

@@ -12,6 +12,8 @@ from backprop.layers import (
     Block,
     Chain,
     Columns,
+    Conv2D,
+    Cropping2D,
     Dense,
     Dropout,
     Flatten,
@@ -19,9 +21,11 @@ from backprop.layers import (
     Lambda,
     Parallel,
     ReLU,
+    RepeatVector,
     Residual,
     Softmax,
     Tanh,
+    UpSampling2D,
 )
 
 
@@ -382,6 +386,13 @@ def test_a_copy_of_other_shapes_is_refused():
             (5, 3),
             r"let both .*, for example by return_sequences=True\.$",
         ),
+        (lambda: Residual([RepeatVector(3)]), (6,), r"\(6,\): let both make the same shape\.$"),
+        (lambda: Residual([UpSampling2D()]), (2, 2, 3), r"let both make the same shape\.$"),
+        (
+            lambda: Residual([Conv2D(3, 2)], [Cropping2D(1)]),
+            (4, 4, 3),
+            r"let both .*, for example by padding='same'\.$",
+        ),
         (lambda: Residual([Flatten()]), (2, 2, 3), r"\(2, 2, 3\): let both make the same shape\.$"),
         (lambda: Parallel([Dense(3), Dense(2)], "add"), (4,), r"'add'.*'dense_1' \(3,\).*\(2,\)"),
         (lambda: Columns([4]), (4,), r"takes the columns \[4\], but its inputs have 4"),
@@ -395,6 +406,19 @@ def test_misfits_are_found_before_training(layer, shape, message):
         model.fit(np.ones((3, *shape)), np.ones(3), verbose=0)
     with pytest.raises(ShapeError, match=message):
         bp.Sequential([bp.Input(shape), layer()])
+
+
+@pytest.mark.parametrize(("layers", "shortcut", "shape"), [
+    (lambda: [Dense(6)], [Dense(5)], (6,)),
+    (lambda: [Conv2D(8, 3, strides=2, padding="same")], [Conv2D(8, 1)], (8, 8, 3)),
+    (lambda: [Conv2D(8, 3, strides=2, padding="same")], None, (8, 8, 3)),
+    (lambda: [Conv2D(8, 1)], [Conv2D(4, 1)], (8, 8, 3)),
+])  # fmt: skip
+def test_the_shortcut_that_is_advised_fits(layers, shortcut, shape):
+    with pytest.raises(ShapeError, match=r" shortcut=\[.*\]\.$") as caught:
+        bp.Sequential([bp.Input(shape), Residual(layers(), shortcut)])
+    advised = eval(str(caught.value).partition(" shortcut=")[2][:-1])
+    bp.Sequential([bp.Input(shape), Residual(layers(), advised)])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Files written while a model is trained: checkpoints, and backups that training goes on from."""
 
+import errno
 import os
 import shutil
 
@@ -11,7 +12,9 @@ import backprop as bp
 from backprop.callbacks import (
     BackupAndRestore,
     Callback,
+    CSVLogger,
     LambdaCallback,
+    LivePlot,
     ModelCheckpoint,
     TensorBoard,
 )
@@ -223,6 +226,38 @@ def test_a_file_that_cannot_be_written_is_found_before_training(tmp_path):
         with pytest.raises(error, match="name a"):
             steps_of(small_model(), save)
     assert path.read_text() == "kept"
+
+
+@pytest.mark.parametrize("make", [
+    lambda folder: ModelCheckpoint(folder / "a.npz"),
+    lambda folder: ModelCheckpoint(folder / "{epoch}.npz", save_weights_only=True),
+    lambda folder: ModelCheckpoint(folder / "{epoch}" / "a.npz", save_freq=1),
+    lambda folder: LivePlot(folder / "a.png"),
+    lambda folder: CSVLogger(folder / "a.csv"),
+    lambda folder: BackupAndRestore(folder),
+])  # fmt: skip
+def test_a_folder_that_is_protected_is_found_before_training(make, tmp_path, monkeypatch):
+    def refused(path, flags, mode=0o777):
+        if flags & os.O_CREAT:  # what the system does whoever runs the test
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return opened(path, flags, mode)
+
+    opened = os.open
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(PermissionError, match=r"Permission denied") as caught:
+        steps_of(small_model(), make(tmp_path))
+    assert ".backprop-" not in str(caught.value)
+    assert names(tmp_path) == []
+
+
+def test_a_folder_is_tried_without_a_trace(tmp_path):
+    steps_of(small_model(), ModelCheckpoint(tmp_path / "{epoch}.npz"), LivePlot(tmp_path / "a.png"))
+    assert names(tmp_path) == ["1.npz", "a.png"]
+
+
+def test_a_name_of_another_format_is_found_before_training(tmp_path):
+    with pytest.raises(ValueError, match=r"what its name says: model\.export\(path\) writes ONNX"):
+        steps_of(small_model(), ModelCheckpoint(tmp_path / "{epoch}.onnx"))
 
 
 def test_a_model_that_cannot_be_saved_is_found_before_training(tmp_path):

@@ -4,6 +4,7 @@ The vectors in ``data/`` come from PyTorch 2.13 and Keras 3.15 in float64.
 """
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -275,3 +276,25 @@ def test_what_to_do_about_negative_targets(loss, row, advice):
     with pytest.raises(ValueError, match=advice) as caught:
         loss().forward(np.array([[0.5, 0.5]]), np.array([row]))
     assert ("write 0" in str(caught.value)) == (-1 in row)
+
+
+@pytest.mark.parametrize(
+    ("targets", "advice"),
+    [
+        ([1, 2, 2], "write 0 for 1 and 1 for 2."),
+        ([-1, -1, -1], "write 0 for -1."),
+        ([0, 255, 255], "write 1 for 255."),
+        (
+            [0, 1, 2],
+            "for classes take an output for each, Softmax() and loss='sparse_categorical",
+        ),
+        (
+            [-1, 0, 1],
+            "for classes take an output for each, Softmax() and loss='sparse_categorical",
+        ),
+        ([0.5, 3.7, -2.0], "numbers to be predicted as such take loss='mse'."),
+    ],
+)
+def test_what_to_do_about_targets_of_one_output(targets, advice):
+    with pytest.raises(ValueError, match=re.escape(f": {advice}")):
+        BinaryCrossentropy().forward(np.full((3, 1), 0.5), np.array(targets))

@@ -336,7 +336,8 @@ def test_being_ended_in_the_middle_leaves_the_old_file_or_the_new_one(path, numb
     assert names(path.parent) == ["model.npz"]
 
 
-def test_the_lines_of_a_log_that_cannot_be_written_are_an_error(tmp_path, monkeypatch):
+@pytest.mark.parametrize("full_at", [0, 1], ids=["header", "line"])
+def test_the_lines_of_a_log_that_cannot_be_written_are_an_error(tmp_path, monkeypatch, full_at):
     model, X, y = line()
     path = tmp_path / "log.csv"
 
@@ -344,8 +345,10 @@ def test_the_lines_of_a_log_that_cannot_be_written_are_an_error(tmp_path, monkey
         raise OSError(errno.ENOSPC, "No space left on device")
 
     log = CSVLogger(path)
-    log.on_epoch_begin = lambda epoch, logs=None: monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    log.on_epoch_begin = lambda epoch, logs=None: (
+        epoch == full_at and monkeypatch.setattr(os, "fsync", full)
+    )
+    with pytest.raises(OSError, match=r"No space left on device: .*log\.csv'"):
         model.fit(X, y, epochs=3, verbose=0, callbacks=[log])
 
 

@@ -10,7 +10,7 @@ import backprop as bp
 from backprop.callbacks import Callback
 from backprop.core.errors import NotBuiltError, ShapeError, rearranged
 from backprop.initializers import Constant
-from backprop.layers import Conv1D, Dense, Flatten, Reshape, Sigmoid, Softmax, UpSampling1D
+from backprop.layers import Conv1D, Dense, Flatten, ReLU, Reshape, Sigmoid, Softmax, UpSampling1D
 from backprop.layers.chain import Chain
 from backprop.optimizers import SGD
 
@@ -354,6 +354,25 @@ def test_targets_of_classes_are_told_how_the_loss_that_was_chosen_takes_them(los
     frames = [pd.DataFrame, pl.DataFrame] if y.ndim > 1 else [pd.Series, pl.Series]
     for kind in (np.asarray, np.ndarray.tolist, *frames):
         model.fit(X, eval(code, {"np": np, "y": kind(y)}), verbose=0)
+
+
+@pytest.mark.parametrize("y", [X[:, 0], X[:, :1]], ids=["(N,)", "(N, 1)"])
+def test_numbers_are_not_told_to_be_rounded_to_classes(y):
+    model = compiled("categorical_crossentropy", Dense(3), Softmax())
+    with pytest.raises(ShapeError, match=r"numbers to be predicted as such take loss='mse' and a"):
+        model.fit(X, y, verbose=0)
+    compiled("mse", Dense(1)).fit(X, y, verbose=0)
+
+
+@pytest.mark.parametrize("last", [[], [Sigmoid()], [ReLU()]], ids=["none", "sigmoid", "relu"])
+@pytest.mark.parametrize("loss", [
+    "categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence",
+    "categorical_focal_crossentropy", "categorical_hinge", "cosine_similarity",
+])  # fmt: skip
+def test_one_output_is_told_what_does_and_no_other_ending(loss, last):
+    model = compiled(loss, Dense(1), *last)
+    with pytest.raises(ShapeError, match=r"the model has one output, but it needs two or more: "):
+        model.fit(X, C > 0, verbose=0)
 
 
 @pytest.mark.parametrize("layer", [Conv1D(2, 3), bp.layers.MaxPooling1D(3)], ids=str)

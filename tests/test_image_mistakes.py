@@ -1,5 +1,6 @@
 """Mistakes with images, found before training: what was expected, what came, and what to do."""
 
+import re
 import warnings
 from typing import Any
 
@@ -150,6 +151,21 @@ def test_shapes_that_do_not_fit(wrong: Any, words: list[str]) -> None:
     with pytest.raises(ShapeError) as caught:
         wrong()
     assert_speaks(caught, words)
+
+
+@pytest.mark.parametrize("layers", [
+    lambda more: [Conv1D(2, 3), *more, MaxPooling2D(2)],
+    lambda more: [Flatten(), *more, LSTM(3)],
+    lambda more: [GlobalAveragePooling1D(), *more, Conv1D(2, 3)],
+    lambda more: [*more, Conv2D(2, 3)],
+])  # fmt: skip
+def test_an_axis_is_added_where_it_is_missing(layers: Any) -> None:
+    X = np.ones((2, 9, 4), "float32")
+    with pytest.raises(ShapeError, match=r"or behind another layer Reshape") as caught:
+        bp.Sequential(layers([])).predict(X)
+    advised = re.search(r"Reshape\((\(.*?\))\)", str(caught.value))
+    assert advised
+    bp.Sequential(layers([Reshape(eval(advised[1]))])).predict(X)
 
 
 ARGUMENTS = {

@@ -5,11 +5,13 @@ import os
 
 import numpy as np
 import pytest
+from explained import Scale
 from mistakes import C, X, assert_speaks, classifier
 
 import backprop as bp
 from backprop import datasets, plotting
 from backprop.callbacks import BackupAndRestore, CSVLogger, LivePlot, ModelCheckpoint
+from backprop.core.errors import ShapeError
 from backprop.inspection import Recorder
 
 MODEL = classifier()
@@ -138,3 +140,18 @@ def test_files_are_read_from_the_home_folder(tmp_path, monkeypatch):
     np.testing.assert_array_equal(bp.load_model("~/m.npz").predict(X), expected)
     np.testing.assert_allclose(bp.load_onnx("~/m.onnx").predict(X), expected, rtol=1e-5)
     MODEL.load_weights("~/m.npz")
+
+
+def test_what_is_wrong_with_a_file_in_the_home_folder_is_told(tmp_path, monkeypatch):
+    """It was called damaged, as its name was another one in the error."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    model = bp.Sequential([Scale()])
+    model.save(tmp_path / "m.npz")
+    with pytest.raises(ValueError, match=r"^'[^']*' holds 'Scale', .* custom_objects=\{'Scale'"):
+        bp.load_model("~/m.npz")
+    bp.load_model("~/m.npz", custom_objects={"Scale": Scale})
+    MODEL.save_weights(tmp_path / "w.npz")
+    model = bp.Sequential([bp.Input(3), bp.layers.Dense(2)])
+    with pytest.raises(ShapeError, match=r"w\.npz' does not fit the model: "):
+        model.load_weights("~/w.npz")

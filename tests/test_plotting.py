@@ -701,6 +701,22 @@ def test_histograms_refuse_nothing(arrays: dict[str, list[Array]]) -> None:
         histograms(arrays, "weights")
 
 
+@pytest.mark.parametrize(
+    ("draw", "name"),
+    [
+        (lambda given: histograms(given, "weights"), "arrays_by_layer"),
+        (lambda given: bp.plotting.gradient_costs([1, 2], given), "seconds"),
+        (lambda given: bp.plotting.setting_scores(given, [1, 2], [0, 0]), "values"),
+        (lambda given: loss_curves(given), "histories"),
+    ],
+)
+@pytest.mark.parametrize("given", [[[1.0], [2.0]], np.ones((2, 2)), bp.Sequential([])])
+def test_what_is_no_mapping_is_told_so(draw: Any, name: str, given: Any) -> None:
+    kind = type(given).__name__
+    with pytest.raises(TypeError, match=rf"^{name} must be a mapping .* of type {kind}\.$"):
+        draw(given)
+
+
 # --- loss_surface --------------------------------------------------------------------------------
 
 ALPHAS, BETAS = np.linspace(-1, 1, 7), np.linspace(0, 3, 9)

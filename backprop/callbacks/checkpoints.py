@@ -93,11 +93,11 @@ class ModelCheckpoint(FixedFrequency, MonitorFrom):
         except ValueError as error:
             if not (isinstance(error.__cause__, KeyError) and may_add(self._others)):
                 raise
-        make_folder(folder, "filepath")
+        make_folder(folder, "filepath", trial=True)
         if "{" not in self.filepath:
             check_target(self.filepath)
         if not self.save_weights_only and from_package(self.model.save):  # else in its own way
-            models.description(self.model)
+            models.try_saving(self.model, self.filepath)
 
     def state(self) -> dict[str, Any]:
         """The best number, and the steps so far."""

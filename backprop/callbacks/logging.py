@@ -15,7 +15,14 @@ from backprop.callbacks.file_names import may_add, plain_path
 from backprop.callbacks.monitoring import Informed
 from backprop.core import console
 from backprop.core.checks import check_flag, check_integer, check_list, check_text
-from backprop.core.durable import FilePath, append, check_file, check_target, replacing
+from backprop.core.durable import (
+    FilePath,
+    append,
+    check_file,
+    check_target,
+    replacing,
+    try_folder,
+)
 from backprop.core.errors import said
 from backprop.plotting.style import picture_path
 from backprop.storage.files import as_column, as_list
@@ -216,10 +223,11 @@ class LivePlot(Informed):
         Raises:
             ValueError: The path ends in a format that matplotlib does not know, or ``keys`` holds a
                 name that is not among the numbers of training.
-            OSError: The folder of the path does not exist.
+            OSError: The folder of the path does not exist, or nothing can be written into it.
         """
         if self.path is not None:
-            check_target(picture_path(self.path))
+            target = check_target(picture_path(self.path))
+            try_folder(os.path.dirname(target), "path")
         unknown = self._strange()
         if unknown and not may_add(self._others):
             raise ValueError(

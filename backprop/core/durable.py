@@ -98,8 +98,13 @@ def check_target(path: FilePath) -> str:
     return target
 
 
-def make_folder(path: str, name: str) -> None:
-    """Makes a folder, and those above it, where they are missing; ``name`` is the argument's name.
+def make_folder(path: str, name: str, trial: bool = False) -> None:
+    """Makes a folder, and those above it, where they are missing.
+
+    Args:
+        path: The folder.
+        name: The argument's name.
+        trial: Whether to look if files can be written there, too.
 
     Raises:
         OSError: It cannot be made, as a file stands in its place or above it, for instance.
@@ -109,6 +114,28 @@ def make_folder(path: str, name: str) -> None:
     except OSError as error:
         raise type(error)(
             f"{name}: the folder {path!r} cannot be made ({error.strerror}): name another one."
+        ) from error
+    if trial:
+        try_folder(path, name)
+
+
+def try_folder(path: str, name: str) -> None:
+    """Writes a file into a folder and removes it, before hours go by; ``name`` as above.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    target = os.path.join(os.path.realpath(path), "trial")
+    remove_litter(target)
+    try:
+        made, descriptor = locked_file(target)
+        os.close(descriptor)
+        with suppress(FileNotFoundError):  # another process took it for litter
+            os.remove(made)
+    except OSError as error:
+        raise type(error)(
+            f"{name}: nothing can be written into the folder {path!r} ({error.strerror}): name "
+            f"another one."
         ) from error
 
 
@@ -175,9 +202,11 @@ def append(path: FilePath, content: bytes) -> None:
             while left:  # what is full takes a part first
                 left = left[file.write(left) :]
             os.fsync(file.fileno())
-        except BaseException:
+        except BaseException as error:
             with suppress(OSError):
                 file.truncate(before)
+            if isinstance(error, OSError):
+                error.filename = os.fspath(path)  # which a write does not know
             raise
 
 

@@ -62,6 +62,8 @@ def misuse(method: Callable[..., Any], given: Sequence[Any], named: Mapping[str,
     by_name = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     own = int(names[:1] == ["self"])  # Python passes it, the user does not
     verb, listed = method.__name__, f"its arguments are {', '.join(names[own:])}"
+    if len(names) == own:
+        listed = "it takes none"
     for name in named:
         if name not in names:
             return f"{verb} has no argument {name}: {INSTEAD.get(name, listed)}."
@@ -71,7 +73,8 @@ def misuse(method: Callable[..., Any], given: Sequence[Any], named: Mapping[str,
         return f"{verb} is given {len(given) - own} arguments; {listed}."
     if len(given) > len(names) - len(by_name):
         return f"{verb} takes {', '.join(by_name)} by name alone, as in {by_name[0]}=…; {listed}."
-    needed = [p for p in parameters if p.default is p.empty]
+    others = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [p for p in parameters if p.default is p.empty and p.kind not in others]
     missing = [p.name for p in needed[len(given) :] if p.name not in named]
     return f"{verb} lacks {' and '.join(missing)}; {listed}."
 

@@ -148,7 +148,11 @@ def check_axes(layer: object, sample: Shape, axes: str) -> None:
     form = ", ".join(axes) + "," * (len(axes) == 1)
     advice = f"bring the samples into this form, for example with Reshape(({form}))"
     if len(sample) == len(axes) - 1:
-        advice = "add the axis of the channels, X[..., np.newaxis]"
+        shape = tuple(-1 if n is None else n for n in (*sample, 1))
+        advice = (
+            f"add the axis of the channels, X[..., np.newaxis], or behind another layer "
+            f"Reshape({shape})"
+        )
         if axes[0] == "T":
             advice += "; where an LSTM or GRU stands before it, that takes return_sequences=True"
     raise ShapeError(

@@ -26,6 +26,7 @@ from backprop.layers import Layer
 from backprop.layers.block import shape_through
 from backprop.layers.chain import Chain, check_values_through, deciding, ending, unfold
 from backprop.losses import Loss
+from backprop.losses.helpers import check_several_outputs
 from backprop.metrics.returned import check_different
 from backprop.protocol import Model
 
@@ -103,10 +104,10 @@ def checked_output_shape(layers: Sequence[Layer], shape: Shape, loss: Loss) -> S
     """The shape of a prediction for samples of that shape.
 
     Raises:
-        ShapeError: A layer makes probabilities with the sum 1, but makes one alone.
+        ShapeError: A layer makes probabilities with the sum 1, but makes one alone; or the loss
+            needs several outputs.
         ValueError: The loss cannot take what the layers end with.
     """
-    loss.check_ending(ending(layers))
     output_shape, decides = shape, deciding(layers)
     for layer, output_shape in shapes_through(layers, shape):
         if layer.sums_along_last(output_shape) and output_shape[-1:] == (1,):
@@ -116,6 +117,8 @@ def checked_output_shape(layers: Sequence[Layer], shape: Shape, loss: Loss) -> S
                 f"their logarithms: one alone never changes. A single output takes Sigmoid(); two "
                 f"classes can have two outputs."
             )
+    check_several_outputs(loss, output_shape)  # first, as another ending would not do either
+    loss.check_ending(ending(layers))
     if not output_shape:
         raise ShapeError(
             f"the model makes a number for each sample, shape (N,), but {loss} takes a row, shape "

@@ -94,19 +94,25 @@ class Residual(Block):
         if self.shortcut is not None:
             other = self.shortcut.output_shape(input_shape)
         if shape != other:
-            raise ShapeError(self._misfit(shape, other))
+            raise ShapeError(self._misfit(shape, other, tuple(input_shape)))
         return shape
 
-    def _misfit(self, shape: Shape, other: Shape) -> str:
-        what = "its input" if self.shortcut is None else "its shortcut"
-        advice = "let both make the same shape, for example by padding='same'."
-        if len(shape) != len(other):
-            steps = ", for example by return_sequences=True" * (len(shape) + len(other) == 3)
-            advice = f"let both make the same shape{steps}."
-        elif self.shortcut is None:
-            projection = projection_to(shape, other)
+    def _misfit(self, shape: Shape, other: Shape, input_shape: Shape) -> str:
+        what, project, inside = "its input", "give it a shortcut that projects", [*self.layers]
+        if self.shortcut is not None:
+            what, project = "its shortcut", "let the shortcut project"
+            inside += self.shortcut.layers
+        advice = "let both make the same shape"
+        if len(shape) == len(other):
+            valid = any(getattr(layer, "padding", None) == "valid" for layer in inside)
+            advice += ", for example by padding='same'." if valid else "."
+        else:
+            last = any(getattr(layer, "return_sequences", None) is False for layer in inside)
+            advice += ", for example by return_sequences=True." if last else "."
+        if len(shape) == len(other) == len(input_shape):
+            projection = projection_to(shape, input_shape)
             if projection:
-                advice = f"give it a shortcut that projects, shortcut=[{projection}]."
+                advice = f"{project}, shortcut=[{projection}]."
         return (
             f"{self} adds what its layers make to {what}, but for one sample they make the shape "
             f"{shape}, and {what} has the shape {other}: {advice}"

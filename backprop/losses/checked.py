@@ -44,6 +44,9 @@ class CheckedLoss(LastPass):
     outputs: Outputs | None = None
     """Which kind of outputs it takes (see ``core.types.Outputs``); None if it does not say."""
 
+    instead_of_one = ""
+    """What to do about a model with one output; empty unless the loss needs two or more."""
+
     decision_threshold: float | None = None
     """An output above it means yes; None leaves it to the metrics, which take ½ for one output."""
 

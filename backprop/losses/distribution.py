@@ -81,6 +81,7 @@ class KLDivergence(Loss):
     outputs = "classes"
     domain = UNIT
     ending = "Softmax()"
+    instead_of_one = "for one probability take loss='binary_crossentropy'."
     formula = Formula("{y}{i} ln({y}{i}/{p}{i})", "−{y}/{p}")
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
@@ -91,8 +92,7 @@ class KLDivergence(Loss):
             ValueError: A target lies outside [0, 1].
         """
         target = super().check_target(target, output_shape, dtype)
-        advice = "for one probability take loss='binary_crossentropy'."
-        check_several_outputs(f"{self}", output_shape, advice)
+        check_several_outputs(self, output_shape)
         return check_shares(target, f"{self}")
 
     def values(self, prediction: Array, target: Array) -> Array:

@@ -42,19 +42,20 @@ def check_domain(loss: Any, prediction: Array, domain: Interval) -> None:
         )
 
 
-def check_several_outputs(loss: str, output_shape: Shape, instead: str) -> None:
+def check_several_outputs(loss: Any, output_shape: Shape) -> None:
     """Checks that a loss that compares outputs with each other has at least two.
 
     Args:
-        loss: What compares them, for the error message.
+        loss: A loss; ``instead_of_one`` says what to do about one output, if it needs more.
         output_shape: The shape of one prediction.
-        instead: What to do about it, likewise.
 
     Raises:
         ShapeError: There is one alone.
     """
-    if output_shape[-1] == 1:
-        raise ShapeError(f"{loss}: the model has one output, but it needs two or more: {instead}")
+    if loss.instead_of_one and output_shape[-1:] == (1,):
+        raise ShapeError(
+            f"{loss}: the model has one output, but it needs two or more: {loss.instead_of_one}"
+        )
 
 
 def are_indices(target: Array, output_shape: Shape) -> bool:

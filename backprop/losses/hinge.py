@@ -120,6 +120,7 @@ class CategoricalHinge(Loss):
     """
 
     outputs = "scores"
+    instead_of_one = "for yes or no take loss='hinge'."
     formula = Formula(
         "max(1 + n{r} − {p}{r} · {y}{r}, 0)",
         "((1 − {y}) ⊙ [k = j] − {y}) ⊙ [ℓ > 0]",
@@ -135,7 +136,7 @@ class CategoricalHinge(Loss):
             ShapeError: There is one output alone, which has no other class to exceed.
         """
         target = super().check_target(target, output_shape, dtype)
-        check_several_outputs(f"{self}", output_shape, "for yes or no take loss='hinge'.")
+        check_several_outputs(self, output_shape)
         return target
 
     def has_classes(self, target: Array) -> bool:

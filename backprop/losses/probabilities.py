@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from backprop.core.own_functions import interval_of
 from backprop.core.types import UNIT, Array, Shape
 from backprop.losses.base import Loss
@@ -19,6 +21,9 @@ ONE_ANSWER = (
     "loss='binary_crossentropy'."
 )
 """What to do about a single output."""
+
+NO_CLASSES = "numbers to be predicted as such take loss='mse' and a single output."
+"""What to do about targets that are not whole numbers where classes are wanted."""
 
 
 class OfProbabilities(Loss):
@@ -70,15 +75,20 @@ class OfProbabilities(Loss):
 class OneHotTargets(Loss):
     """Targets of ``CategoricalCrossentropy``: a row of shares for each sample."""
 
+    instead_of_one = ONE_ANSWER
+
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Targets between 0 and 1; refuses a single output, which would always be right."""
         target = super().check_target(target, output_shape, dtype)
-        check_several_outputs(f"{self}", output_shape, ONE_ANSWER)
+        check_several_outputs(self, output_shape)
         return check_shares(target, f"{self}")
 
     def shape_hint(self, target: Array, output_shape: Shape) -> str:
-        """Class indices belong to the sparse loss, or are made rows."""
+        """Class indices belong to the sparse loss, or are made rows; other numbers are neither."""
         if are_indices(target, output_shape):
+            numbers = target[np.isfinite(target)]
+            if (numbers != np.floor(numbers)).any():
+                return NO_CLASSES
             rows = as_rows(target, output_shape)
             return f"class indices need loss='sparse_categorical_crossentropy', or rows, {rows}."
         return super().shape_hint(target, output_shape)
@@ -91,10 +101,15 @@ def check_shares(target: Array, loss: str) -> Array:
         ValueError: One does not.
     """
     if target.size and (target.min() < 0 or target.max() > 1):
-        advice = (
-            "write 0 for -1, or number more than two classes and take "
-            "loss='sparse_categorical_crossentropy'"
-        )
+        advice, values = "numbers to be predicted as such take loss='mse'", np.unique(target)
+        if len(values) == 2 or values.max() == -1:
+            wrong = [f"{k} for {value:g}" for k, value in enumerate(values) if value != k]
+            advice = f"write {' and '.join(wrong)}"
+        elif (values == np.floor(values)).all():
+            advice = (
+                "for classes take an output for each, Softmax() and "
+                "loss='sparse_categorical_crossentropy'"
+            )
         if target[0].size > 1 and target.min() >= 0:  # the pixels of an autoencoder
             advice = (
                 "divide by the largest number that there may be, 255 of images, or if they number "

@@ -228,6 +228,7 @@ class CosineSimilarity(Loss):
         -0.6
     """
 
+    instead_of_one = "for a single number take loss='mse'."
     formula = Formula(
         "(−u{r} · v{r})",
         "((u{r} · v{r}) u{r} − v{r}) / ‖{p}{r}‖",
@@ -242,7 +243,7 @@ class CosineSimilarity(Loss):
             ShapeError: They have one component, and so a direction that cannot be turned.
         """
         target = super().check_target(target, output_shape, dtype)
-        check_several_outputs(f"{self}", output_shape, "for a single number take loss='mse'.")
+        check_several_outputs(self, output_shape)
         return target
 
     def values(self, prediction: Array, target: Array) -> Array:

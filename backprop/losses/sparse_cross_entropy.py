@@ -19,7 +19,7 @@ from backprop.losses.helpers import (
     show_shape,
     weighted_steps,
 )
-from backprop.losses.probabilities import DIVIDED, DIVIDED_BY_1, ONE_ANSWER
+from backprop.losses.probabilities import DIVIDED, DIVIDED_BY_1, NO_CLASSES, ONE_ANSWER
 
 
 class SparseCategoricalCrossentropy(CrossEntropy):
@@ -43,6 +43,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
 
     link = "softmax"
     outputs = "classes"
+    instead_of_one = ONE_ANSWER
     formula = Formula(
         "(−[k = c] ln q{i})",
         "(1 − [k = c]/q_c) / Σ_j {p}_j",
@@ -102,7 +103,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
                 f"{self}: targets must be class indices, one for each sample, but their shape is "
                 f"{target.shape}{': ' if hint else '.'}{hint}"
             )
-        check_several_outputs(f"{self}", output_shape, ONE_ANSWER)
+        check_several_outputs(self, output_shape)
         if target.dtype.kind not in "fiub":
             raise TypeError(
                 f"{self}: targets must be class indices, but their dtype is {target.dtype}: "
@@ -113,7 +114,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
             wrong = target.flat[np.flatnonzero(target != np.floor(target))[0]]
             raise ValueError(
                 f"{self}: class indices must be whole numbers, but the targets hold {wrong:g}: "
-                f"numbers to be predicted as such take loss='mse' and a single output."
+                f"{NO_CLASSES}"
             )
         unknown = (target < 0) | (target >= n_classes)
         if self.ignore_class is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from backprop.core.durable import FilePath
 from backprop.core.signatures import answered
-from backprop.plotting.style import colours, finite_array, new_figure, save, unbox
+from backprop.plotting.style import colours, finite_array, new_figure, no_mapping, save, unbox
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +25,7 @@ def gradient_costs(
         path: Where to save the picture as well.
 
     Raises:
+        TypeError: If ``seconds`` is no mapping.
         ValueError: If a method has not one time for each network.
 
     Example:
@@ -32,6 +33,8 @@ def gradient_costs(
         >>> figure = bp.plotting.gradient_costs([10, 1000], seconds)
     """
     x = finite_array("weights", weights, 1)
+    if not hasattr(seconds, "items"):
+        raise no_mapping("seconds", seconds, "{'backpropagation': [0.1, 0.2]}")
     figure = new_figure(8, 4.5)
     axes = figure.add_subplot()
     unbox(axes)

@@ -19,6 +19,7 @@ from backprop.plotting.style import (
     epoch_ticks,
     finite_array,
     new_figure,
+    no_mapping,
     save,
     spans_decades,
     unbox,
@@ -221,10 +222,8 @@ def _read_run(label: str, curves: Curves) -> _Run:
     whole = getattr(curves, "every_epoch", None)
     record = getattr(curves, "history", curves) if whole is None else whole()
     if not isinstance(record, Mapping):
-        raise TypeError(
-            f"{where} must be a mapping such as {{'loss': [0.7, 0.4]}}, or the History that fit "
-            f"returned, but it is of type {type(curves).__name__}."
-        )
+        such = "{'loss': [0.7, 0.4]}, or the History that fit returned"
+        raise no_mapping(where, curves, such)
     numbers = {str(name): each for name, each in single_numbers(record).items()}
     values = {name: finite_array(f"{where}[{name!r}]", each, 1) for name, each in numbers.items()}
     given = {name: np.array([v is not None for v in each]) for name, each in numbers.items()}

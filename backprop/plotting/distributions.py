@@ -10,7 +10,7 @@ import numpy as np
 from backprop.core.durable import FilePath
 from backprop.core.signatures import answered
 from backprop.core.types import Array
-from backprop.plotting.style import epoch_ticks, new_figure, save, spans_decades
+from backprop.plotting.style import epoch_ticks, new_figure, no_mapping, save, spans_decades
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,6 +44,7 @@ def histograms(
         The figure: an axes for each layer, then that of the colour scale.
 
     Raises:
+        TypeError: If ``arrays_by_layer`` is no mapping.
         ValueError: If there is no layer or a layer has no epoch.
 
     Example:
@@ -51,6 +52,9 @@ def histograms(
         >>> epochs = [rng.normal(0, spread, 500) for spread in (1, 2, 3)]
         >>> figure = bp.plotting.histograms({"dense_1": epochs}, "weights")
     """
+    if not hasattr(arrays_by_layer, "items"):
+        such = "{'dense_1': [W_1, W_2]}, with the values in each epoch"
+        raise no_mapping("arrays_by_layer", arrays_by_layer, such)
     layers = {
         str(name): [np.asarray(values, dtype=np.float64).ravel() for values in epochs]
         for name, epochs in arrays_by_layer.items()

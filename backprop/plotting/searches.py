@@ -10,7 +10,15 @@ import numpy as np
 from backprop.core.durable import FilePath
 from backprop.core.signatures import answered
 from backprop.core.types import Array
-from backprop.plotting.style import LOG_SPAN, PALETTE, finite_array, new_figure, save, unbox
+from backprop.plotting.style import (
+    LOG_SPAN,
+    PALETTE,
+    finite_array,
+    new_figure,
+    no_mapping,
+    save,
+    unbox,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,6 +42,7 @@ def setting_scores(
         path: Where to save the picture, if anywhere.
 
     Raises:
+        TypeError: If ``values`` is no mapping.
         ValueError: If there is not one score and one deviation for each value.
 
     Example:
@@ -41,6 +50,8 @@ def setting_scores(
         >>> figure = bp.plotting.setting_scores(values, [0.95, 0.93, 0.8], [0.01, 0.02, 0.05])
     """
     score, spread = finite_array("means", means, 1), finite_array("spreads", spreads, 1)
+    if not hasattr(values, "items"):
+        raise no_mapping("values", values, "{'units': [64, 16], 'rate': [0.1, 0.01]}")
     for setting, tried in values.items():
         if not len(tried) == len(score) == len(spread):
             raise ValueError(

@@ -215,6 +215,13 @@ def finite_array(name: str, values: object, ndim: int, advice: str = "") -> Arra
     return array
 
 
+def no_mapping(name: str, given: object, such: str) -> TypeError:
+    """The error that something is no mapping; ``such`` shows one, and says what will do too."""
+    return TypeError(
+        f"{name} must be a mapping such as {such}, but it is of type {type(given).__name__}."
+    )
+
+
 def class_indices(name: str, values: object, count: int) -> Array:
     """Return ``values``, one class index for each of ``count`` samples, with the shape ``(N,)``.
 

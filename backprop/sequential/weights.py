@@ -99,7 +99,6 @@ class Weights(KnowsElsewhere, WithoutItems, Settings):
             >>> bp.load_model("model.npz")
             <Sequential [Dense 'dense_1']>
         """
-        check_ending(path, (".onnx", ".tflite"), "model.export(path) writes ONNX")
         storage.models.save(self, path, include_optimizer)
 
     @answered

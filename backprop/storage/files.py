@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.durable import FilePath, check_file, replacing
+from backprop.core.durable import FilePath, check_file, check_path, replacing
 from backprop.core.errors import CorruptFileError, said
 from backprop.core.file_kinds import DAMAGED, check_regular, kind_of_file
 from backprop.core.types import Array
@@ -160,15 +160,16 @@ def belief(path: FilePath) -> Iterator[None]:
     Raises:
         CorruptFileError: It is not: something is missing in it, or is of another type.
     """
+    name = repr(check_path(path, "path"))  # as the errors of what is read call it
     try:
         yield
     except WRONG_TYPES as error:
-        if isinstance(error, ValueError) and repr(os.fsdecode(path)) in str(error):
+        if isinstance(error, ValueError) and name in str(error):
             raise  # it says already what is wrong with which file
         if comes_from_others(error):
             raise  # a class of the user's own, which the file is not to blame for
         raise CorruptFileError(
-            f"{os.fsdecode(path)!r} is damaged, or of a version that was never published: what it "
+            f"{name} is damaged, or of a version that was never published: what it "
             f"holds does not fit together ({type(error).__name__}: {error})."
         ) from error
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from backprop.core.durable import FilePath, check_file
 from backprop.core.errors import said
+from backprop.core.file_kinds import check_ending
 from backprop.core.lookup import own_arguments
 from backprop.core.settings import Settings
 from backprop.core.transfer import check_none_kept
@@ -47,16 +48,27 @@ def save(model: Any, path: FilePath, include_optimizer: bool = True) -> None:
     Raises:
         TypeError: A part of the model cannot be written down; the message says which and why.
         ValueError: A part could not be made again from what would be written down, or would be
-            another one.
+            another one; or the name is that of an ONNX file.
         NotBuiltError: The model is not built, but has copies of layers with their weights.
         OSError: The file cannot be written; the one that was there is still there.
     """
-    tree = description(model)
+    tree = try_saving(model, path)
     if model.input_shape is None:
         check_none_kept(model.layers)
     else:
         tree |= snapshot.take(model, include_optimizer)
     files.write(path, "model", tree)
+
+
+def try_saving(model: Any, path: FilePath) -> dict[str, Any]:
+    """Finds out whether a model can be saved under that name; returns its ``description``.
+
+    Raises:
+        TypeError: A part of the model cannot be written down.
+        ValueError: A part could not be made again, or the name is that of an ONNX file.
+    """
+    check_ending(path, (".onnx", ".tflite"), "model.export(path) writes ONNX")
+    return description(model)
 
 
 def description(model: Any) -> dict[str, Any]:

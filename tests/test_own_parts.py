@@ -283,12 +283,22 @@ def test_an_optimizer_that_never_writes_into_a_slot_is_warned_of():
 
     class Right(Rebinding):
         def update(self, theta, g, scratch, velocity):
-            velocity[...] = 0.9 * velocity - 0.1 * g
+            velocity[...] = 0.9 * velocity - self.learning_rate * g
             theta += velocity
+
+    class Seldom(Right):
+        slots = ("velocity", "start")
+
+        def update(self, theta, g, scratch, velocity, start):
+            super().update(theta, g, scratch, velocity)
+            if self.iterations % 1000 == 999:
+                start[...] = theta
 
     with pytest.warns(RuntimeWarning, match="Rebinding has never written into its slot 'velocity'"):
         fitted(optimizer=Rebinding(0.1))
     fitted(optimizer=Right(0.1))
+    fitted(optimizer=Right(0.0))
+    fitted(optimizer=Seldom(0.1))
 
 
 def test_a_callback_keeps_another_model_under_another_name():

@@ -233,7 +233,7 @@ class Normalization(Layer):
         """Takes the mean and variance of these inputs, as if they had been given.
 
         Args:
-            X: An array ``(N, …)``, or batches of such arrays.
+            X: An array ``(N, …)``, or batches of such arrays, or of tuples that begin with them.
 
         Raises:
             ValueError: There are no samples, or their shape is another one than the layer was built
@@ -311,10 +311,19 @@ class Normalization(Layer):
 
 def batches_of(X: Any) -> Iterator[Array]:
     """Batches of numbers: parts of an array or a frame, or each of an iterable of arrays."""
-    listed = isinstance(X, list | tuple | deque) and X and np.ndim(X[0]) < 2  # rows, no batches
-    whole = listed or isinstance(X, Mapping) or hasattr(X, "shape") or hasattr(X, "__array__")
+    rows = isinstance(X, list | tuple | deque) and X and np.ndim(inputs_of(X[0])) < 2  # no batches
+    whole = rows or isinstance(X, Mapping) or hasattr(X, "shape") or hasattr(X, "__array__")
     if whole or not hasattr(X, "__iter__"):  # no data set by number
         A = finite_rows(as_numbers(X, "X"))
         yield from (A[start : start + BLOCK] for start in range(0, len(A), BLOCK))
     else:
-        yield from (as_numbers(batch, "X") for batch in X)
+        yield from (as_numbers(inputs_of(batch), "X") for batch in X)
+
+
+def inputs_of(batch: Any) -> Any:
+    """The inputs of a batch that is ``(x, y)`` or ``(x, y, sample_weight)``, as ``fit`` takes."""
+    if not isinstance(batch, list | tuple) or not 0 < len(batch) < 4:
+        return batch
+    shapes = {getattr(part, "shape", None) for part in batch}  # a list of one shape is an array
+    pair = None not in shapes and (isinstance(batch, tuple) or len(shapes) > 1)
+    return batch[0] if pair and len(batch[0].shape) > 1 else batch

@@ -1,5 +1,6 @@
 """What functions and metrics of one's own return is looked at before any weight changes."""
 
+import json
 import threading
 
 import numpy as np
@@ -82,6 +83,19 @@ def test_what_is_no_number_is_found_before_a_weight_changes(returned, make, how)
 @pytest.mark.parametrize("returned", [1, np.float32(0.5), [0.1, 0.2], np.arange(3), np.nan])
 def test_numbers_and_lists_of_numbers_are_taken(returned):
     trained(Result(returned), "fit")
+
+
+@pytest.mark.parametrize("returned", [np.float32(0.5), np.int64(2), np.ones(2), [np.float32(1)]])
+def test_results_are_numbers_of_python_that_json_takes(returned):
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "mse", metrics=[Result(returned)])
+    X = np.ones((4, 2))
+    history = model.fit(X, X[:, :1], epochs=2, validation_data=(X, X[:, :1]), verbose=0).history
+    (several,) = bp.fit_many([model], X, X[:, :1], verbose=0)
+    for found in (history["own"], history["val_own"], several.history["own"]):
+        assert json.loads(json.dumps(found)) == [np.asarray(returned).tolist()] * len(found)
+    assert json.dumps(model.evaluate(X, X[:, :1]))
+    assert json.dumps(model.train_on_batch(X, X[:, :1]))
 
 
 class Seen(bp.metrics.Metric):

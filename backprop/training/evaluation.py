@@ -135,8 +135,13 @@ def so_far(metric: Metric) -> Any:
 
 
 def now(result: Any) -> Any:
-    """A metric's result as it is now: a metric of one's own may return what it goes on with."""
-    return result.copy() if isinstance(result, list | np.ndarray) else result
+    """A metric's result as it is now, in Python's numbers, which JSON takes.
+
+    A metric of one's own may return what it goes on with, or numbers of NumPy.
+    """
+    if isinstance(result, list):
+        return [now(each) for each in result]
+    return result.tolist() if isinstance(result, np.ndarray | np.generic) else result
 
 
 def unwrap(logs: Mapping[str, float]) -> float | list[float]:

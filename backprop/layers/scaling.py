@@ -324,6 +324,5 @@ def inputs_of(batch: Any) -> Any:
     """The inputs of a batch that is ``(x, y)`` or ``(x, y, sample_weight)``, as ``fit`` takes."""
     if not isinstance(batch, list | tuple) or not 0 < len(batch) < 4:
         return batch
-    shapes = {getattr(part, "shape", None) for part in batch}  # a list of one shape is an array
-    pair = None not in shapes and (isinstance(batch, tuple) or len(shapes) > 1)
-    return batch[0] if pair and len(batch[0].shape) > 1 else batch
+    arrays = all(hasattr(part, "shape") for part in batch)  # lists of them are PyTorch's batches
+    return batch[0] if arrays and len(batch[0].shape) > 1 else batch

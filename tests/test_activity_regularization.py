@@ -128,6 +128,14 @@ def test_explanations_show_the_penalty(rng):
     assert "what ActivityRegularization 'activity_regularization_1' adds" in str(explanation)
 
 
+def test_explanations_divide_by_samples_where_n_counts_steps_too(rng):
+    model = bp.Sequential([bp.Input((4, 3)), ActivityRegularization(0.3, 0.4), Dense(1)])
+    model.compile("sgd", "mse")
+    explained = model.explain(rng.standard_normal((2, 4, 3)), np.ones((2, 4, 1)))
+    assert "  N = 2 × 4." in str(explained)
+    assert " = ∂E/∂H⁽⁰⁾ + (0.3 sign(X) + 0.8 X) / 2  " in str(explained)
+
+
 def test_what_it_refuses():
     for wrong in ({"l1": -1}, {"l2": float("nan")}):
         with pytest.raises(ValueError, match=r"ActivityRegularization\(l\d\) must be 0 or more"):

@@ -68,6 +68,27 @@ def test_numbers_that_meet_are_kept_apart() -> None:
     assert r"- 0.9 - 0.5 \cdot ( - 0.35 )" in lines
 
 
+def test_steps_of_sequences_are_rows_of_the_matrices() -> None:
+    model = bp.Sequential([bp.Input((2, 2)), Dense(1)], seed=1, dtype="float64")
+    model.compile(SGD(0.1), "half_squared_error")
+    model.set_weights([[[1.0], [2.0]], [0.0]])
+    lines = inserted(model.explain([[0.0, 1.0], [2.0, 3.0]], [[0.0], [1.0]]).latex())
+    transposed = r"\begin{bmatrix} 0 & 2 \\ 1 & 3 \end{bmatrix}"
+    assert rf"{transposed} \begin{{bmatrix}} 1.0 \\ 3.5 \end{{bmatrix}}" in lines  # xᵀ δ
+    assert r"\begin{bmatrix} 7.0 \\ 11.5 \end{bmatrix}" in lines
+
+
+def test_pixels_are_not_put_into_products_of_matrices() -> None:
+    model = bp.Sequential([bp.Input((2, 2, 1)), Dense(3)], seed=1, dtype="float64")
+    model.compile(SGD(0.1), "half_squared_error")
+    lines = inserted(model.explain(np.ones((2, 2, 1)), np.ones((2, 2, 3))).latex())
+    assert not [line for line in lines if re.search(r"bmatrix\} \\begin", line)]
+    model = bp.Sequential([bp.Input((2, 2, 1)), Rescaling(2), Dense(1)], dtype="float64")
+    model.compile(SGD(0.1), "half_squared_error")
+    lines = inserted(model.explain(np.ones((2, 2, 1)), np.ones((2, 2, 1))).latex())
+    assert r"2 \cdot \begin{bmatrix} 1 & 1 \\ 1 & 1 \end{bmatrix}" in " ".join(lines)
+
+
 def test_decayed_weights_keep_their_brackets() -> None:
     """(1 − 0.5 · 0.1) W without them is 1 − 0.05 W."""
     model = compiled(Dense(1), n_in=1, optimizer=SGD(0.5, weight_decay=0.1))

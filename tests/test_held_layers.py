@@ -123,8 +123,12 @@ def fitted(*layers, X=X):
 )
 def test_weights_of_layers_in_attributes_are_warned_of(made, words):
     words += ", whose weights .* neither trained nor saved.*Block, adopt"
-    with pytest.warns(RuntimeWarning, match=words):
+    with pytest.warns(RuntimeWarning, match=words) as told:
         fitted(made())
+    assert len(told) == 1
+    model = bp.Sequential([bp.Input(3), made()])  # which builds each layer as it is added
+    with pytest.warns(RuntimeWarning, match=words):
+        model.compile("adam", "mse")
 
 
 def test_check_layer_says_the_same_once():
@@ -144,6 +148,10 @@ def test_what_is_held_on_purpose_is_not_warned_of():
         fitted(Holding(frozen))
         fitted(Adding(Dense(3)))
         fitted(encoder, Transposed(encoder))
+        fitted(bp.Input(3), encoder := Dense(2), Transposed(encoder))
+        later = Dense(3)
+        fitted(bp.Input(3), Dense(3), Transposed(later), later)
+        fitted(bp.Input(3), Adding(Dense(3)))
         fitted(Adopting(Bidirectional(LSTM(2))), X=sequences)
         fitted(Adopting(TransformerBlock(1, 4)), X=sequences)
         fitted(Adopting(Residual([Adopting(Dense(3))])))

@@ -11,11 +11,13 @@ from backprop.layers import (
     GRU,
     LSTM,
     Bidirectional,
+    Chain,
     Dense,
     Dropout,
     Embedding,
     GlobalAveragePooling1D,
     GlobalMaxPooling1D,
+    Layer,
     LayerNormalization,
     Masking,
     MultiHeadAttention,
@@ -267,3 +269,34 @@ def test_weights_of_outputs_count_beside_a_mask(loss, end, optimizer, rng):
     found = [history["val_loss"][-1], history["val_mae"][-1]]
     assert found == pytest.approx(expected(), rel=1e-12)
     assert found[0] < before[0]
+
+
+def test_a_mask_that_nobody_would_ask_for_is_refused(rng):
+    class Padding(Layer):
+        def forward(self, X, training=False):
+            return X.copy()
+
+        def output_mask(self, X, mask):
+            return X[..., 0] != 0
+
+    class EverySecond(Padding):
+        def output_shape(self, input_shape):
+            return (2, 4)
+
+        def forward(self, X, training=False):
+            return X[:, ::2]
+
+        def output_mask(self, X, mask):
+            return mask[:, ::2]
+
+    steps = rng.standard_normal((6, 3, 4))
+    steps[::2, 1:] = 0
+    for body in ([Padding()], [Chain([Padding()])]):
+        with pytest.raises(TypeError, match=r"Padding.*\.output_mask makes .* makes_mask = True"):
+            bp.Sequential([*body, LSTM(2)], seed=0).predict(steps)
+    bp.Sequential([EverySecond()]).predict(steps)
+    Padding.makes_mask = True
+    found, same = (
+        bp.Sequential([layer, LSTM(2)], seed=0).predict(steps) for layer in (Padding(), Masking())
+    )
+    np.testing.assert_array_equal(found, same)

@@ -163,6 +163,7 @@ def test_a_layer_that_keeps_an_array_of_a_parameter_is_refused(keep, what):
     # a model moves the numbers into θ: the array kept would never change again
     for call in (
         lambda: model_with(Kept(keep)).fit(X, C, verbose=0),
+        lambda: bp.Sequential([bp.Input(5), Kept(keep)]),
         lambda: check_layer(Kept(keep), (5,)),
     ):
         with pytest.raises(ValueError, match=rf"keeps the {what} of .*W' in self\.kept, an array"):

@@ -273,6 +273,34 @@ def test_an_optimizer_that_changes_nothing_is_warned_of():
     frozen.fit(X, C, verbose=0)
 
 
+def test_an_optimizer_that_never_writes_into_a_slot_is_warned_of():
+    class Rebinding(Optimizer):
+        slots = ("velocity",)
+
+        def update(self, theta, g, scratch, velocity):
+            velocity = 0.9 * velocity - 0.1 * g
+            theta += velocity
+
+    class Right(Rebinding):
+        def update(self, theta, g, scratch, velocity):
+            velocity[...] = 0.9 * velocity - self.learning_rate * g
+            theta += velocity
+
+    class Seldom(Right):
+        slots = ("velocity", "start")
+
+        def update(self, theta, g, scratch, velocity, start):
+            super().update(theta, g, scratch, velocity)
+            if self.iterations % 1000 == 999:
+                start[...] = theta
+
+    with pytest.warns(RuntimeWarning, match="Rebinding has never written into its slot 'velocity'"):
+        fitted(optimizer=Rebinding(0.1))
+    fitted(optimizer=Right(0.1))
+    fitted(optimizer=Right(0.0))
+    fitted(optimizer=Seldom(0.1))
+
+
 def test_a_callback_keeps_another_model_under_another_name():
     class Distilling(bp.callbacks.Callback):
         def __init__(self, model):

@@ -206,6 +206,21 @@ def test_curves_of_several_trainings_share_one_legend() -> None:
     assert loss.get_legend() is None
 
 
+@pytest.mark.parametrize("count", [4, 20])
+def test_a_legend_of_long_names_stays_within_the_picture(count: int) -> None:
+    runs = {
+        f"Adam(learning_rate={k:.4f})": {"loss": [2, 1], "val_loss": [2, 1]} for k in range(count)
+    }
+    figure = loss_curves({"$^ 語 $": {"loss": [1, 2]}} | runs)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box, (axes,) = legend.get_window_extent(), figure.axes
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.width
+    assert len(legend.get_texts()) == count + 2  # and what dashes mean
+    assert axes.bbox.height > 100
+
+
 def test_curves_of_one_labelled_training_keep_its_label() -> None:
     figure = loss_curves({"SGD": TRAINING})
     assert figure.get_suptitle() == "SGD"

@@ -446,6 +446,19 @@ class Running(Times):
         return X - self.mean
 
 
+class NotBefore(Running):
+    """One that keeps no mean before it is trained."""
+
+    def __init__(self, name=None):
+        super().__init__(name)
+        del self.mean
+
+    def forward(self, X, training=False):
+        if training:
+            self.mean = X.mean(axis=0)
+        return X - self.mean
+
+
 class Registered(Running):
     def make_parameters(self, input_shape):
         self.moving = self.add_parameter("mean", input_shape, "zeros", learned=False)
@@ -463,6 +476,8 @@ def test_what_a_layer_keeps_in_attributes_alone_is_warned_of(around, tmp_path):
         RuntimeWarning, match=r"Running 'running_1' will .* attributes, self\.mean, is in"
     ):
         model.save(tmp_path / "m.npz")
+    with pytest.warns(RuntimeWarning, match="'not_before_1' will fail once .* attributes is in no"):
+        trained(around(NotBefore())).save(tmp_path / "m.npz")
     model = trained(around(Registered()))
     model.save(tmp_path / "m.npz")
     again = bp.load_model(tmp_path / "m.npz", {"Registered": Registered})

@@ -344,6 +344,21 @@ def test_rows_of_any_sequence_are_samples(make: Any, rng: Any) -> None:
     assert np.array_equal(layer.variance, given.variance)
 
 
+@pytest.mark.parametrize("kind", [list, iter])
+@pytest.mark.parametrize("features", [1, 3])
+def test_the_batches_of_fit_are_those_of_adapt(kind: Any, features: int, rng: Any) -> None:
+    X, y, w = rng.standard_normal((20, 3)), 5 + rng.standard_normal((20, features)), np.ones(20)
+    given, layer = Normalization(), Normalization()
+    given.adapt(X)
+    for more in (lambda s: (), lambda s: (y[s],), lambda s: (y[s], w[s])):
+        parts = slice(0, 8), slice(8, 20)
+        layer.adapt(kind([(X[s], *more(s)) for s in parts]))
+        np.testing.assert_allclose(layer.mean, given.mean, rtol=1e-12)
+        np.testing.assert_allclose(layer.variance, given.variance, rtol=1e-12)
+    layer.adapt(kind([[X[:8], y[:8]], [X[8:], y[8:]]]))  # as PyTorch's loaders
+    np.testing.assert_allclose(layer.mean, given.mean, rtol=1e-12)
+
+
 def test_batches_of_other_features_are_refused(rng: Any) -> None:
     """They have as many numbers as whole samples, into which they were cut."""
     X = rng.standard_normal((12, 3))

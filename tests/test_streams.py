@@ -417,6 +417,15 @@ def test_a_batch_size_beside_a_stream_is_refused_not_ignored(data):
     assert len(fit(regressor(), Rows(*data), validation_split=0.0).epoch) == 1
 
 
+def test_a_generator_that_is_used_up_is_not_only_called_empty(data):
+    used = iter(Rows(*data))
+    model = regressor()
+    fit(model, used)
+    for verb in (model.evaluate, model.predict, model.fit):
+        with pytest.raises(ValueError, match="or used up: pass a function that returns a new gen"):
+            verb(used)
+
+
 @pytest.mark.parametrize("form", [iter, list, lambda batches: lambda: iter(batches)])
 def test_an_empty_stream(data, form):
     refused(ValueError, ["x makes no batches: it is empty"], form([]))

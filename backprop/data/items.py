@@ -68,7 +68,9 @@ class Items:
         begun = self._begin()
         first = list(itertools.islice(begun, 1))
         if not first:
-            raise ValueError(f"{name} makes no batches: it is empty.")
+            advice = ", or used up: pass a function that returns a new generator"
+            used = advice if self._iterator is not None else ""
+            raise ValueError(f"{name} makes no batches: it is empty{used}.")
         self.first = first[0]
         refuse_sample(self.first, source, name, sample_shape)
         self._begun: Iterator[Any] | None = itertools.chain(first, begun)

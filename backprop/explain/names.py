@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
+
+import numpy as np
 
 from backprop.core.lookup import default_name
 from backprop.core.types import Array
@@ -104,11 +107,15 @@ def _operands(text: str, symbols: Symbols) -> tuple[Array | str, ...]:
         name = re.fullmatch(r"\{(\w+)\}(ᵀ?)", token)
         array = symbols[name[1]][1] if name else None
         if name and array is not None:
-            found.append(array.T if name[2] else array)
+            # the steps of sequences are rows, as they are shown
+            found.append(np.reshape(array, (-1, array.shape[-1])).T if name[2] else array)
         elif token in OPERATORS or re.fullmatch(rf"−?{_NUMBER}|\(−{_NUMBER}\)", token):
             found.append(token.strip("()"))
         else:
             return ()
+    pairs = [{type(each) for each in pair} for pair in pairwise(found)]
+    if {np.ndarray} in pairs and any(np.ndim(each) > 3 for each in found):
+        return ()  # pixels are shown as they lie, not as the rows of a product of matrices
     return tuple(found) if len(found) > 1 else ()
 
 

@@ -16,6 +16,7 @@ from backprop.layers.base import Activation, Layer
 from backprop.layers.returned import (
     backward_looked_at,
     check_input_delta,
+    check_makes_no_mask,
     check_needs_no_mask,
     check_outputs,
     check_own_methods,
@@ -199,6 +200,8 @@ def outputs_through(
             check_shape_of_outputs(layer, X, Y)
             if mask is not None and not masked:
                 check_needs_no_mask(layer)
+            if mask is None and before is not None:
+                check_makes_no_mask(layer, X)
             if layer.input_shape is not None:  # else the dtype is still the user's matter
                 Y = Y.astype(layer.dtype, copy=False)  # NumPy may have made float64 or bool of it
             if training:

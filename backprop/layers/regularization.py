@@ -43,7 +43,7 @@ class ActivityRegularization(Layer):
     takes_mask = penalizes = over_samples = collects = True
     formulas = {
         "Y": "{x}",
-        "dX": "{delta} + ({self.l1:g} sign({x}) + {self.twice_l2:g} {x}) / N",
+        "dX": "{delta} + ({self.l1:g} sign({x}) + {self.twice_l2:g} {x}) / {self.samples}",
     }
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, name: str | None = None) -> None:
@@ -63,6 +63,11 @@ class ActivityRegularization(Layer):
     def twice_l2(self) -> float:
         """2 λ₂."""
         return 2 * self.l2
+
+    @property
+    def samples(self) -> int | str:
+        """How many samples the last training pass had; "N" before there is one."""
+        return "N" if self._X is None else len(self._X)
 
     def forward(self, X: Array, training: bool = False, mask: Array | None = None) -> Array:
         """Y = X; Ω(X)."""

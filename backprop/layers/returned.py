@@ -15,6 +15,7 @@ from backprop.core.errors import ShapeError, check_room, said
 from backprop.core.own_functions import check_functions
 from backprop.core.parameters import Parameter
 from backprop.core.returned import is_array, misshaped
+from backprop.core.settings import from_package
 from backprop.core.signatures import check_methods, signature_of
 from backprop.core.types import Array, Shape
 from backprop.layers.base import Activation, Layer
@@ -65,6 +66,25 @@ def check_needs_no_mask(layer: Layer) -> None:
         raise TypeError(
             f"{layer}.forward has an argument mask, but is not given that of the padded steps: "
             f"write takes_mask = True in the class {type(layer).__name__}."
+        )
+
+
+def check_makes_no_mask(layer: Layer, X: Array) -> None:
+    """Checks that a layer of the user's own that nobody asks for a mask would not make one.
+
+    Raises:
+        TypeError: Its ``output_mask`` returns one where its inputs bring none.
+    """
+    if layer.makes_mask or from_package(type(layer).output_mask):
+        return
+    try:
+        mask = layer.output_mask(X, None)
+    except Exception:  # of the user's code, which makes its mask of the one that it is given
+        return
+    if mask is not None:
+        raise TypeError(
+            f"{layer}.output_mask makes a mask of the inputs, but is not asked for one: write "
+            f"makes_mask = True in the class {type(layer).__name__}."
         )
 
 

@@ -233,7 +233,7 @@ class Normalization(Layer):
         """Takes the mean and variance of these inputs, as if they had been given.
 
         Args:
-            X: An array ``(N, …)``, or batches of such arrays.
+            X: An array ``(N, …)``, or batches of such arrays, or of tuples that begin with them.
 
         Raises:
             ValueError: There are no samples, or their shape is another one than the layer was built
@@ -311,16 +311,20 @@ class Normalization(Layer):
 
 
 def batches_of(X: Any, columns: list[Labels | None]) -> Iterator[Array]:
-    """Batches of numbers: parts of an array or a frame, or each of an iterable of arrays.
-
-    ``columns`` holds the labels of X, or is given those of its batches, which must have the same.
-    """
-    listed = isinstance(X, list | tuple | deque) and X and np.ndim(X[0]) < 2  # rows, no batches
-    whole = listed or isinstance(X, Mapping) or hasattr(X, "shape") or hasattr(X, "__array__")
+    """Parts of an array or frame, or each of an iterable; ``columns`` holds or gets its labels."""
+    rows = isinstance(X, list | tuple | deque) and X and np.ndim(inputs_of(X[0])) < 2  # no batches
+    whole = rows or isinstance(X, Mapping) or hasattr(X, "shape") or hasattr(X, "__array__")
     if whole or not hasattr(X, "__iter__"):  # no data set by number
         A = finite_rows(as_numbers(X, "X"))
         yield from (A[start : start + BLOCK] for start in range(0, len(A), BLOCK))
     else:
-        for batch in X:
+        for batch in map(inputs_of, X):
             columns[0] = check_labels(batch, columns[0], "X", "the batches before have")
             yield as_numbers(batch, "X")
+
+
+def inputs_of(batch: Any) -> Any:
+    """The inputs of a batch that is ``(x, y)`` or ``(x, y, sample_weight)``, as ``fit`` takes."""
+    several = isinstance(batch, list | tuple) and 0 < len(batch) < 4
+    arrays = several and all(hasattr(part, "shape") for part in batch)  # lists are PyTorch's, too
+    return batch[0] if arrays and len(batch[0].shape) > 1 else batch

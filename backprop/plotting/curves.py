@@ -18,6 +18,7 @@ from backprop.plotting.style import (
     colours,
     epoch_ticks,
     finite_array,
+    legend_below,
     new_figure,
     no_mapping,
     save,
@@ -174,7 +175,7 @@ def _name_runs(figure: Figure, labels: list[str], validated: bool) -> None:
     ]
     if validated:
         handles.append(Line2D([], [], color="0.3", linestyle="--", label="validation"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)
+    legend_below(figure, handles)
 
 
 def _has_lone_point(values: Array) -> bool:

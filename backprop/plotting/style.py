@@ -88,6 +88,23 @@ def unbox(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
+def legend_below(figure: Figure, handles: Sequence[Any]) -> None:
+    """Put a legend below the axes, in as many columns, up to five, as the figure has room for."""
+    for columns in range(min(len(handles), 5), 0, -1):
+        legend = figure.legend(
+            handles=handles, loc="outside lower center", ncols=columns, frameon=False
+        )
+        drop_formulas(figure)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+            fits = legend.get_window_extent().width <= figure.bbox.width
+        if fits or columns == 1:
+            rows = -(-len(handles) // columns)
+            figure.set_figheight(figure.get_figheight() + 0.2 * max(rows - 4, 0))
+            return
+        legend.remove()
+
+
 def save(figure: Figure, path: FilePath | None) -> Figure:
     """Write the figure to ``path`` if one is given, in the format of its ending; return it.
 

@@ -17,6 +17,7 @@ from backprop.engine import owners
 from backprop.layers import Input, Layer
 from backprop.layers.block import activity_penalty, backward_through
 from backprop.layers.chain import ending, unfold
+from backprop.layers.held import warn_of_held
 from backprop.losses import Loss
 from backprop.losses.heads import join
 from backprop.metrics import Metric, get_all
@@ -132,6 +133,8 @@ class CompiledNetwork(Network):
             >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
             >>> model.compile(bp.optimizers.SGD(0.1, momentum=0.9), bp.losses.Huber())  # anew
         """
+        if self.input_shape is not None:  # those of others are looked at when they are built
+            warn_of_held(self.layers)
         given_optimizer = optimizers.get(optimizer)
         given_loss = losses.get(loss)
         plain, weighted = (

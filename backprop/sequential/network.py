@@ -23,7 +23,7 @@ from backprop.engine import owners
 from backprop.engine.forward import forward_in_parts
 from backprop.layers import Chain, Input, Layer
 from backprop.layers.block import forward_through, mask_through, takes, walk
-from backprop.layers.held import distinct, look_at_held, take_in
+from backprop.layers.held import check_arrays, distinct, look_at_held, take_in
 from backprop.layers.input import check_brackets
 from backprop.losses import Loss
 from backprop.sequential.prediction import batch_of, passing, predict
@@ -109,6 +109,7 @@ class Network(Weights):
             return
         self._chain.append(layer)
         if self._parameters is not None:
+            check_arrays([layer])
             self._join()
 
     @answered

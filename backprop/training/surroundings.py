@@ -28,11 +28,23 @@ T = TypeVar("T")
 
 
 def warn_if_unmoved(model: Model, theta: Array) -> None:
-    """Warns if an optimizer of the user's own has left θ as it was, though g is not 0."""
+    """Warns if an optimizer of the user's own has left θ or its state as they were, and g is not 0.
+
+    A slot may have its turn every so many steps, so that only a state of which nothing was ever
+    written tells of a mistake.
+    """
     optimizer, parameters = model.optimizer, model.parameters
     free = [p for p in parameters if p.trainable and np.any(p.gradient)]
-    if free and optimizer.learning_rate and np.array_equal(theta, parameters.values):
-        kind = type(optimizer).__name__
+    if not (free and optimizer.learning_rate):
+        return
+    kind, slots = type(optimizer).__name__, optimizer.used_slots()
+    if slots and all(np.all(optimizer.state[n] == optimizer.initial_state) for n in slots):
+        name = slots[0]
+        console.warn(
+            f"{kind} has never written into its slot {name!r} in this fit: its update must change "
+            f"{name} in place, as by {name} *= …; {name} = … makes another array."
+        )
+    if np.array_equal(theta, parameters.values):
         console.warn(
             f"{kind} has changed no weight in this fit: its update must change theta in place, as "
             f"by theta -= …; theta = … makes another array."

@@ -204,18 +204,48 @@ def test_a_generator_goes_on_where_it_was(data):
 
 def test_a_generator_without_steps_lasts_for_one_epoch(data):
     model, once = regressor(), regressor()
-    ended = []
     fit(once, *data, batch_size=SIZE, shuffle=False)
-    with pytest.raises(ValueError, match="x ran out: this epoch got 0 batches of at least one"):
-        fit(
-            model,
-            iter(Rows(*data)),
-            epochs=3,
-            callbacks=[LambdaCallback(on_train_end=lambda logs: ended.append(logs))],
-        )
+    fit(model, iter(Rows(*data)), epochs=5, initial_epoch=4)
     assert_same_weights(model, once)
-    assert model.history.epoch == [0]
-    assert len(ended) == 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"x": "generator", "epochs": 3},
+        {"x": "generator", "epochs": 7, "initial_epoch": 5, "validation_steps": 2},
+        {"x": "rows", "validation_data": "generator", "epochs": 2, "steps_per_epoch": 2},
+        {"x": "rows", "validation_data": "generator", "epochs": 9, "validation_freq": [2, 9]},
+    ],
+    ids=str,
+)
+def test_a_generator_that_is_to_last_for_several_epochs_is_refused_before_the_first(data, given):
+    model, drawn = built(regressor()), []
+
+    def batches():
+        for batch in Rows(*data):
+            drawn.append(batch)
+            yield batch
+
+    forms = {"generator": batches(), "rows": Rows(*data)}
+    given = {name: forms.get(str(value), value) for name, value in given.items()}
+    before = model.parameters.values.copy()
+    with pytest.raises(
+        ValueError, match=r"generator, which makes its .* or, if it never ends, \w*steps"
+    ):
+        fit(model, **given)
+    np.testing.assert_array_equal(model.parameters.values, before)
+    assert not drawn
+    function = {
+        name: batches if value is forms["generator"] else value for name, value in given.items()
+    }
+    assert len(fit(model, **function).epoch) > 1  # as is advised
+
+
+def test_a_generator_may_last_for_one_validation(data):
+    given = {"epochs": 4, "validation_freq": [3, 3, 9]}
+    history = fit(regressor(), *data, validation_data=iter(Rows(*data)), **given)
+    assert len(history.history["val_loss"]) == 1
 
 
 @pytest.mark.parametrize("form", [lambda r: iter(r), lambda r: r, lambda r: lambda: r])
@@ -339,7 +369,7 @@ def test_both_may_be_streams(data, rng):
 
 def test_validation_that_runs_out_is_called_by_its_name(data):
     with pytest.raises(ValueError, match="validation x ran out: this epoch got 0 batches"):
-        fit(regressor(), *data, validation_data=iter(Rows(*data)), epochs=2)
+        fit(regressor(), *data, validation_data=iter(Rows(*data)), validation_steps=4, epochs=2)
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ class Network(Weights):
                 f"input_shape must be the shape of a batch with None in front, such as (None, 784),"
                 f" but it is {said(input_shape)}."
             )
-        shape = check_shape(batch[1:], f"what follows None in input_shape {batch}")
+        shape = check_shape(batch[1:], f"what follows None in input_shape {said(batch)}")
         if self._parameters is not None:
             if takes(self.layers, shape, self.input_shape or shape):
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from inspect import isgenerator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,6 +97,11 @@ def plan_fit(
     if model.optimizer.full_batch:
         check_same_every_time(model.layers, x)
         shuffle = False  # the order of the samples means nothing to a sum over all of them
+    check_lasting(x, steps, last - first, "x", "steps_per_epoch")
+    evaluated = validations(validation_freq, first, last)
+    check_lasting(
+        validation_data, validation_steps, evaluated, "validation_data", "validation_steps"
+    )
     batches, held_out = training_source(
         model,
         x,
@@ -121,7 +127,7 @@ def plan_fit(
         )
     history, means, evaluations = History(), EpochMeans(), Evaluations()
     params = {"epochs": last, "steps": batches.steps, "verbose": verbose}
-    params["validation"] = held_out is not None and validates(validation_freq, first, last)
+    params["validation"] = held_out is not None and evaluated > 0
     cleared = [Clearing(each) for each in shown if isinstance(each, ProgressBar)]
     told = CallbackList([*cleared, *users, *shown, history, means, evaluations], model, params)
     for each in users:
@@ -158,8 +164,22 @@ def check_frequency(frequency: int | list[int]) -> Callable[[int], bool]:
     return lambda epoch: (epoch + 1) % every == 0
 
 
-def validates(frequency: int | list[int], first: int, last: int) -> bool:
-    """Whether there is a validation after any of the epochs from first to last − 1."""
+def validations(frequency: int | list[int], first: int, last: int) -> int:
+    """How many of the epochs from first to last − 1 a validation follows."""
     if isinstance(frequency, list):
-        return any(first < epoch <= last for epoch in frequency)
-    return last // frequency > first // frequency
+        return sum(first < epoch <= last for epoch in set(frequency))
+    return max(0, last // frequency - first // frequency)
+
+
+def check_lasting(source: Any, steps: int | None, epochs: int, name: str, argument: str) -> None:
+    """Checks that a generator whose batches all go into one epoch is asked for one alone.
+
+    Raises:
+        ValueError: It would be empty in the second one, when the first has changed the weights.
+    """
+    if isgenerator(source) and steps is None and epochs > 1:
+        raise ValueError(
+            f"{name} is a generator, which makes its batches once, but they are needed in {epochs} "
+            f"epochs: pass a function that returns a new generator, which is called for each "
+            f"epoch; or, if it never ends, {argument}."
+        )

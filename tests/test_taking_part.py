@@ -73,7 +73,7 @@ def test_of_many_a_layer(case):
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.__name__)
 def test_what_a_user_changes(action):
     x, y, _ = data(12)
-    model = network(Dense(4, kernel_regularizer="l2"), Dropout(0.2), BatchNormalization())
+    model = network(Dense(4, kernel_regularizer="l2"), BatchNormalization(), Dropout(0.2))
     model.fit(x, y, batch_size=4, verbose=0)
     known = Known(model)
     assert known.still()

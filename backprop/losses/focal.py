@@ -244,7 +244,7 @@ class CategoricalFocalCrossentropy(CategoricalCrossentropy):
         np.maximum(M, np.finfo(Q.dtype).eps, out=M)
         F = np.power(M, self.gamma, out=self.buffer("focus", Q))
         F *= self.smooth(target)
-        F *= self.alpha if isinstance(self.alpha, float) else np.array(self.alpha, F.dtype)
+        F *= self.alpha
         return F, M
 
     def logit_values(self, Z: Array, partition: Partition, target: Array) -> Array:

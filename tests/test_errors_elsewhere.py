@@ -247,6 +247,11 @@ CALLS = {
         ValueError,
         ["'a'", "names must differ"],
     ),
+    "duplicate names like those by number": (
+        lambda: bp.Sequential([Dense(3, name="dense_1"), Dense(3, name="dense_1")]),
+        ValueError,
+        ["'dense_1'", "names must differ"],
+    ),
     "input not first": (
         lambda: bp.Sequential([Dense(3), Input(4)]),
         ValueError,

@@ -95,6 +95,21 @@ def test_backward_refuses_what_the_loss_was_asked_past_the_model():
     np.testing.assert_allclose(model.parameters.gradients, g, atol=1e-6)
 
 
+@pytest.mark.parametrize("share", [True, False])
+def test_models_that_take_turns_need_a_loss_each(share):
+    target = np.arange(32) % 3
+    losses = [bp.losses.SparseCategoricalCrossentropy() for _ in range(2)]
+    one, other = (classifier(loss) for loss in (losses[:1] * 2 if share else losses))
+    for model in (one, other):
+        model.loss.forward(model.forward(X[:32], training=True), target)
+    if share:
+        with pytest.raises(NoForwardError, match="with a loss object for each model"):
+            one.backward()
+    else:
+        one.backward()
+    other.backward()
+
+
 @pytest.mark.parametrize("trained", [False, True])
 def test_a_model_before_another_one_takes_its_input_gradient_and_not_none(trained):
     """As a generator does from a discriminator."""

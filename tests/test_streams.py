@@ -242,8 +242,16 @@ def test_a_generator_that_is_to_last_for_several_epochs_is_refused_before_the_fi
     assert len(fit(model, **function).epoch) > 1  # as is advised
 
 
-def test_a_generator_may_last_for_one_validation(data):
-    given = {"epochs": 4, "validation_freq": [3, 3, 9]}
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"epochs": 4, "validation_freq": [3, 3, 9]},
+        {"epochs": 5, "initial_epoch": 4},
+        {"epochs": 5, "validation_freq": 3},
+    ],
+    ids=str,
+)
+def test_a_generator_may_last_for_one_validation(data, given):
     history = fit(regressor(), *data, validation_data=iter(Rows(*data)), **given)
     assert len(history.history["val_loss"]) == 1
 

@@ -91,8 +91,9 @@ class MatchedHead(Loss):
 
     @property
     def ready(self) -> bool:
-        """Whether ``forward`` came after the last training pass, and nothing after it."""
-        return self._target is not None and self.loss._on_logits and self.loss.ready
+        """Whether ``forward`` came after the last training pass, and no other use of the loss."""
+        mine = self._target is not None and self.loss.ready and self.loss._on_logits
+        return mine and np.may_share_memory(self.loss._prediction, self.activation.A)
 
     @property
     def guess(self) -> Array | None:
@@ -117,7 +118,6 @@ class MatchedHead(Loss):
             return self.loss.probabilities(output)[0]
         out = self.buffer("A", output)
         self._target = None  # that of the last pass goes with other A
-        self.loss.forget()
         self._guess = self.loss.likeliest(output)
         A, self._partition = self.loss.probabilities(output, out, self._guess)
         self.activation.Z, self.activation.A = output, A

@@ -21,12 +21,8 @@ class LastPass(Settings):
         """The prediction for the last layer's outputs: the same, unless an activation is joined."""
         if training:
             self._returned = output  # what a backward pass through the layers will differentiate
-            self.forget()
+            self._scale = None  # that of the last pass goes with other outputs
         return output
-
-    def forget(self) -> None:
-        """Leaves nothing to ``backward``."""
-        self._scale = None
 
     @property
     def ready(self) -> bool:
@@ -42,7 +38,8 @@ class LastPass(Settings):
         if not self.ready:
             raise NoForwardError(
                 f"{self}: call forward(prediction, target) before backward(): of a compiled model "
-                f"model.loss.forward, after each model.forward(X, training=True).{more}"
+                f"model.loss.forward, after each model.forward(X, training=True), with a loss "
+                f"object for each model.{more}"
             )
 
     def check_given(self) -> None:

@@ -457,6 +457,13 @@ def test_a_layer_changed_between_fits_does_what_it_then_says(layer, name, value)
     (lambda: ModelCheckpoint("m.npz"), "period", "set save_freq"),
     (lambda: ReduceLROnPlateau("loss"), "epsilon", "set min_delta"),
     (lambda: model_with("sgd"), "name", "names of your own"),
+    (lambda: model_with("sgd"), "note", "names of your own"),
+    (lambda: model_with("sgd"), "results", "names of your own"),
+    (lambda: model_with("sgd"), "stop_trainings", "set stop_training"),
+    (SGD, "rate", "names of your own"),
+    (SGD, "scales", "names of your own"),
+    (Adam, "clip_norm", "set clipnorm"),
+    (Adam, "momentum", "set beta_1"),
     (model_with, "class_weight", "it is an argument of fit"),
     (lambda: model_with("sgd").loss, "ignore_klass", "set ignore_class"),
 ])  # fmt: skip

@@ -248,7 +248,8 @@ class Metric(KnowsVerbs, Settings):
     def misfit(self, prediction: Array, target: Array, rule: str) -> ShapeError:
         """The error that says that predictions and targets cannot be compared."""
         found, given = show_shapes(prediction.shape, target.shape)
-        advice = "choose another metric" + ", or reshape the targets" * (prediction.size == target.size)
+        reshape = ", or reshape the targets" * (prediction.size == target.size)
+        advice = f"choose another metric{reshape}"
         if are_exchanged(prediction, target):
             advice = "write metric.update(prediction, target), the predictions first"
         return ShapeError(

@@ -464,6 +464,7 @@ def test_a_layer_changed_between_fits_does_what_it_then_says(layer, name, value)
     (SGD, "scales", "names of your own"),
     (Adam, "clip_norm", "set clipnorm"),
     (Adam, "momentum", "set beta_1"),
+    (SGD, "beta_1", "set momentum"),
     (model_with, "class_weight", "it is an argument of fit"),
     (lambda: model_with("sgd").loss, "ignore_klass", "set ignore_class"),
 ])  # fmt: skip

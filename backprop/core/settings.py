@@ -53,6 +53,7 @@ ALIASES = {
     "requires_grad": "trainable",
     "frozen": "trainable",
     "momentum": "beta_1",
+    "beta_1": "momentum",
 }
 """Names from other libraries, and what they are called here: the first that there is."""
 

@@ -465,6 +465,10 @@ def test_a_layer_changed_between_fits_does_what_it_then_says(layer, name, value)
     (Adam, "clip_norm", "set clipnorm"),
     (Adam, "momentum", "set beta_1"),
     (SGD, "beta_1", "set momentum"),
+    (lambda: Dense(3), "learning_rate", "optimizers have it, one for all layers"),
+    (lambda: model_with("sgd").layers[0], "weight_decay", "optimizers have it; that of one"),
+    (losses.Huber, "learning_rate", "optimizers have it"),
+    (lambda: ModelCheckpoint("m.npz"), "filename", "set filepath"),
     (model_with, "class_weight", "it is an argument of fit"),
     (lambda: model_with("sgd").loss, "ignore_klass", "set ignore_class"),
 ])  # fmt: skip

@@ -54,6 +54,7 @@ ALIASES = {
     "frozen": "trainable",
     "momentum": "beta_1",
     "beta_1": "momentum",
+    "filename": "filepath",
 }
 """Names from other libraries, and what they are called here: the first that there is."""
 

@@ -160,7 +160,7 @@ def _of_logits(model: Any, answer: Array) -> Array:
     with suppress(NotCompiledError):
         loss = getattr(model, "loss", None)
         if getattr(loss, "from_logits", False):
-            several = answer.shape[-1] > 1 and loss.outputs != "answers"
+            several = answer.shape[-1] > 1 and getattr(loss, "outputs", None) != "answers"
             return softmax(answer)[0] if several else sigmoid(answer)
     return answer
 

@@ -67,6 +67,21 @@ def test_class_indices_in_the_place_of_rows(make, column):
         make().update(indices, SHARES)
 
 
+@pytest.mark.parametrize("make", [
+    metrics.Precision, lambda: metrics.F1Score(threshold=0.5), metrics.TruePositives,
+    metrics.AUC, lambda: metrics.PrecisionAtRecall(0.5), metrics.R2Score,
+])  # fmt: skip
+@pytest.mark.parametrize(("before", "now"), [(1, 3), (3, 1), (3, 2), (1, 2)])
+def test_samples_of_another_model_need_a_reset(make, before, now):
+    """Counts of one output and of three would be broadcast."""
+    metric = make()
+    metric.update(SHARES[:, :before], TRUE[:, :before])
+    with pytest.raises(ShapeError, match=rf"with {before} outputs?, but these have {now}: call"):
+        metric.update(SHARES[:, :now], TRUE[:, :now])
+    metric.reset()
+    metric.update(SHARES[:, :now], TRUE[:, :now])
+
+
 def test_a_model_may_learn_shares():
     names = ["binary_accuracy", "precision", "auc"]
     model = bp.Sequential([Dense(3), Sigmoid()], seed=0)

@@ -93,7 +93,7 @@ def as_classes(y: Any, name: str, scores: bool = True) -> Array:
             if not scores and not np.isin(Y, (0, 1)).all():
                 advice = "pass the true classes first, and what the model predicted second"
                 if Y.dtype.kind in "iu":
-                    advice = f"if these are classes of steps, pass {name}.ravel()"
+                    advice += f"; of a class for each step pass {name}.ravel()"
                 raise ValueError(
                     f"{name} must hold one-hot rows of 0 and 1, or class indices, but it holds "
                     f"others: {advice}."

@@ -2,7 +2,21 @@
 
 import numpy as np
 
+from backprop.core.errors import ShapeError
 from backprop.core.types import Array, Shape
+
+
+def check_width(name: str, before: int | None, now: int) -> None:
+    """Checks that a batch has as many outputs as those that a metric has counted before it.
+
+    Raises:
+        ShapeError: It has not, as when a metric goes from one model to another.
+    """
+    if before not in (None, now):
+        raise ShapeError(
+            f"metric {name!r} has counted samples with {before} output{'s' * (before != 1)}, but "
+            f"these have {now}: call metric.reset() before those of another model."
+        )
 
 
 def are_exchanged(prediction: Array, target: Array) -> bool:

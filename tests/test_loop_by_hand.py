@@ -318,3 +318,10 @@ def test_the_loss_itself_is_no_delta():
     E = model.loss.forward(model.forward(X, training=True), Y)
     with pytest.raises(ShapeError, match=r"received a delta of shape \(\): pass ∂E/∂Y"):
         model.backward(E)
+
+
+@pytest.mark.parametrize("training", [Y, Y[:, 0], "train"])
+def test_what_stands_after_the_inputs_is_no_target(training):
+    for call in (regression(), regression().forward):
+        with pytest.raises(TypeError, match="training must be True or False, but it is "):
+            call(X, training)

@@ -559,6 +559,18 @@ def test_confusion_matrix_has_a_row_for_every_class():
     assert confusion_matrix([], [], 2).tolist() == [[0, 0], [0, 0]]
 
 
+@pytest.mark.parametrize("form", [lambda c: c, lambda c: c[..., None], lambda c: np.eye(3)[c]])
+@pytest.mark.parametrize("steps", [(7,), (2, 3)])
+def test_confusion_matrix_of_steps_and_pixels(form, steps):
+    rng = np.random.default_rng(0)
+    true, P = rng.integers(0, 3, (5, *steps)), rng.random((5, *steps, 3))
+    known = np.zeros((3, 3))
+    np.add.at(known, (true, P.argmax(axis=-1)), 1)
+    np.testing.assert_array_equal(confusion_matrix(form(true), P), known)
+    with pytest.raises(ValueError, match=r"pass y_true\.ravel\(\)"):
+        confusion_matrix(true, P.argmax(axis=-1))
+
+
 def test_confusion_matrix_can_be_drawn():
     from backprop.plotting import confusion_matrix as draw
 
@@ -579,6 +591,7 @@ def test_confusion_matrix_can_be_drawn():
         (column([0.2, 1.0]), [0, 1], {}, "y_true must hold class indices"),
         ([0, 1], column([-0.4, 2.5]), {}, r"from -0.4 to 2.5: of logits pass \(y_pred > 0\)"),
         ([0, 1], column([0.4, np.inf]), {}, "from 0.4 to inf"),
+        ([0, 1], [-0.4, 2.5], {}, r"of logits of one output pass \(y_pred > 0\)"),
     ],
 )
 def test_confusion_matrix_refuses(true, guess, options, message):

@@ -19,6 +19,7 @@ MADE = [
     metrics.AUC,
     metrics.BinaryIoU,
     lambda: metrics.PrecisionAtRecall(0.5),
+    metrics.BinaryCrossentropy,
 ]
 
 
@@ -39,6 +40,46 @@ def test_targets_in_the_place_of_predictions(make, columns):
 def test_the_accuracy_of_one_output():
     with pytest.raises(ValueError, match="the predictions first"):
         metrics.Accuracy().update(TRUE[:, 0], SHARES[:, 0])
+
+
+@pytest.mark.parametrize("make", [
+    metrics.CategoricalCrossentropy, metrics.SparseCategoricalCrossentropy, metrics.KLDivergence,
+])  # fmt: skip
+def test_one_hot_rows_in_the_place_of_probabilities(make):
+    one_hot, P = np.eye(3)[TRUE[:, 0]], SHARES / SHARES.sum(axis=1, keepdims=True)
+    metric = make()
+    with pytest.raises(ValueError, match="the predictions first"):
+        metric.update(one_hot, P)
+    metric.update(P, one_hot)
+    assert np.isfinite(metric.result())
+
+
+@pytest.mark.parametrize("column", [False, True])
+@pytest.mark.parametrize("make", [
+    metrics.Accuracy, metrics.SparseCategoricalAccuracy, metrics.F1Score, metrics.Recall,
+    metrics.SparseCategoricalCrossentropy, metrics.SparseTopKCategoricalAccuracy, metrics.AUC,
+    lambda: metrics.MeanIoU(3),
+])  # fmt: skip
+def test_class_indices_in_the_place_of_rows(make, column):
+    indices = TRUE.sum(axis=1) % 3
+    indices = indices[:, np.newaxis] if column else indices
+    with pytest.raises(ShapeError, match=r"write metric\.update\(prediction, target\), the pred"):
+        make().update(indices, SHARES)
+
+
+@pytest.mark.parametrize("make", [
+    metrics.Precision, lambda: metrics.F1Score(threshold=0.5), metrics.TruePositives,
+    metrics.AUC, lambda: metrics.PrecisionAtRecall(0.5), metrics.R2Score,
+])  # fmt: skip
+@pytest.mark.parametrize(("before", "now"), [(1, 3), (3, 1), (3, 2), (1, 2)])
+def test_samples_of_another_model_need_a_reset(make, before, now):
+    """Counts of one output and of three would be broadcast."""
+    metric = make()
+    metric.update(SHARES[:, :before], TRUE[:, :before])
+    with pytest.raises(ShapeError, match=rf"with {before} outputs?, but these have {now}: call"):
+        metric.update(SHARES[:, :now], TRUE[:, :now])
+    metric.reset()
+    metric.update(SHARES[:, :now], TRUE[:, :now])
 
 
 def test_a_model_may_learn_shares():

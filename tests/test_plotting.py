@@ -30,6 +30,7 @@ from backprop.plotting import (
     loss_surface,
     predictions_grid,
 )
+from backprop.plotting.regions import plane
 from backprop.plotting.style import MISTAKE, colours, epoch_ticks
 
 Array = Any
@@ -580,6 +581,21 @@ def test_regions_take_a_model() -> None:
         for given in (model, model.predict)
     )
     np.testing.assert_array_equal(mine, its)
+
+
+@pytest.mark.parametrize(("units", "loss", "end"), [
+    (1, bp.losses.BinaryCrossentropy, bp.layers.Sigmoid),
+    (3, bp.losses.BinaryCrossentropy, bp.layers.Sigmoid),
+    (3, bp.losses.SparseCategoricalCrossentropy, bp.layers.Softmax),
+])  # fmt: skip
+def test_regions_of_logits_are_those_of_probabilities(units: int, loss: Any, end: Any) -> None:
+    on_logits = bp.Sequential([bp.Input(2), bp.layers.Dense(units)], seed=0)
+    on_shares = bp.Sequential([bp.Input(2), bp.layers.Dense(units), end()], seed=0)
+    on_logits.compile("sgd", loss(from_logits=True))
+    on_shares.compile("sgd", loss())
+    found, known = (plane(model, CORNERS, SIDES, 9).share for model in (on_logits, on_shares))
+    np.testing.assert_allclose(found, known, rtol=1e-5)
+    np.testing.assert_array_equal(plane(on_logits.predict, CORNERS, SIDES, 9).share, found)
 
 
 def test_regions_are_not_mirrored() -> None:

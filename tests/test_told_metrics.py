@@ -331,3 +331,25 @@ def test_losses_as_metrics_ask_for_the_same_ending(given, words):
     with pytest.raises(ValueError, match=f"{words}, but the model ends with Dense"):
         model([Dense(1)], "mse", given)
     model([Dense(1), Sigmoid()], "mse", given).evaluate(X, B)
+
+
+@pytest.mark.parametrize(("metric", "name", "value", "words"), [
+    (metrics.BinaryAccuracy, "threshold", 1.5, "the threshold must lie between 0 and 1"),
+    (metrics.Precision, "thresholds", (0.5, 50), "the threshold must lie between 0 and 1"),
+    (metrics.BinaryCrossentropy, "from_logits", True, "takes logits, as from_logits=True says"),
+])  # fmt: skip
+def test_what_is_changed_after_compile_must_suit_the_model_as_well(metric, name, value, words):
+    made = model([Dense(1), Sigmoid()], "binary_crossentropy", metric())
+    made.fit(X, B, verbose=0)
+    setattr(made.metrics[0], name, value)
+    for verb in (made.fit, made.evaluate, made.train_on_batch):
+        with pytest.raises(ValueError, match=words):
+            verb(X, B)
+
+
+def test_layers_that_come_after_compile_must_suit_the_metrics_as_well():
+    made = bp.Sequential([Dense(1)], seed=0)
+    made.compile("sgd", "binary_crossentropy", metrics=[metrics.BinaryAccuracy(threshold=3)])
+    made.add(Sigmoid())
+    with pytest.raises(ValueError, match="the threshold must lie between 0 and 1"):
+        made.fit(X, B, verbose=0)

@@ -79,6 +79,8 @@ NOT_TAKEN = {
     "interpolation": "the nearest pixel is taken",
     "reduction": "a loss is the mean over the samples",
     "lr": "the name is learning_rate, and optimizers have it",
+    "learning_rate": "optimizers have it, one for all layers",
+    "weight_decay": "optimizers have it; that of one layer is kernel_regularizer=L2(…)",
     "dtype": "all of a model has one, Sequential(…, dtype=…)",
     "trainable": "it is an attribute of layers, .trainable = False",
     "weights": "call set_weights of the model",

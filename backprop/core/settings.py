@@ -52,6 +52,9 @@ ALIASES = {
     "use_causal_mask": "causal",
     "requires_grad": "trainable",
     "frozen": "trainable",
+    "momentum": "beta_1",
+    "beta_1": "momentum",
+    "filename": "filepath",
 }
 """Names from other libraries, and what they are called here: the first that there is."""
 
@@ -137,11 +140,13 @@ class Settings:
             package's own use, to which every step assigns.
         loose: What to write where layers or sizes came one by one; see ``check_brackets``.
         instead: What to do in the place of assigning to a property that cannot be assigned to.
+        not_taken: What to do in the place of an argument that is not here.
     """
 
     any_name = False
     of_package = own_names = watched = True
     instead: Mapping[str, str] = {}
+    not_taken: Mapping[str, str] = {}
     loose = ""
 
     # Arguments that a class of the package does not take are refused. A docstring here would stand
@@ -302,9 +307,9 @@ def check_read(made: Any, name: str, value: Any) -> None:
         and not is_fixed(there := getattr(kind, each, None))
         and not (isinstance(there, Setting) and not takes(kind, each))
         and not callable(there)
+        and (made.own_names or takes(kind, each) or hasattr(there, "__set__"))
     ]
-    likeness = 0.75 if made.own_names else 0.6
-    found = difflib.get_close_matches(name.lower(), known, 1, likeness)
+    found = difflib.get_close_matches(name.lower(), known, 1, 0.75)
     advice = {**NOT_TAKEN, **getattr(kind, "not_taken", {})}.get(name, "")
     alias = [each for each in ALIASES.get(name, "").split(" or ") if each in known]
     if alias:

@@ -17,6 +17,7 @@ from backprop.core.rounding import warn_of_rounding
 from backprop.core.types import Shape
 from backprop.data.answers import warn_of_no_answers
 from backprop.data.batches import Batches
+from backprop.data.endings import check_endings
 from backprop.data.inputs import check_inputs
 from backprop.data.items import is_batch, makes_batches
 from backprop.data.on_disk import RowsOnDisk, on_disk
@@ -65,7 +66,10 @@ def check(
     sample_shape = model.input_shape or sample_shape
     X = check_inputs(x, sample_shape, model.layers, f"{prefix}x", model.dtype, drawn)
     check_values_through(model.layers, X, f"{prefix}x")
-    check_different([metric.name for metric in model.metrics])
+    metrics = model.metrics
+    check_different([metric.name for metric in metrics])
+    # one may have been changed since ``compile``, or the layers have come after it
+    check_endings([metric for metric in metrics if metric._tried is None], ending(model.layers))
     output_shape = checked_output_shape(model.layers, X.shape[1:], loss)
     try:
         data = check_data(
@@ -78,7 +82,7 @@ def check(
             dtype=model.dtype,
             prefix=prefix,
         )
-        for metric in model.metrics:
+        for metric in metrics:
             metric.check(output_shape, data.y, data.weight)
     except (TypeError, ValueError) as error:  # of a loss or a metric, which know no prefix
         if isinstance(error, ShapeError):

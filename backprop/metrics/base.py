@@ -20,6 +20,7 @@ from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array, Outputs, Shape
 from backprop.core.walk import from_here
 from backprop.metrics.returned import TOO_FEW, check_free_name, check_result, check_values, copied
+from backprop.metrics.shapes import are_exchanged, show_shapes
 from backprop.metrics.verbs import KnowsVerbs
 
 
@@ -175,6 +176,8 @@ class Metric(KnowsVerbs, Settings):
             ValueError: A row is not that of one class.
         """
         shape = prediction.shape
+        if are_exchanged(prediction, target):
+            raise self.misfit(prediction, target, "there must be a row of outputs for each sample")
         if len(shape) < 2:
             raise ShapeError(
                 f"metric {self.name!r} needs a row of outputs for each sample, a number for each "
@@ -246,18 +249,13 @@ class Metric(KnowsVerbs, Settings):
         """The error that says that predictions and targets cannot be compared."""
         found, given = show_shapes(prediction.shape, target.shape)
         reshape = ", or reshape the targets" * (prediction.size == target.size)
+        advice = f"choose another metric{reshape}"
+        if are_exchanged(prediction, target):
+            advice = "write metric.update(prediction, target), the predictions first"
         return ShapeError(
             f"metric {self.name!r}: {rule}, but the predictions have the shape {found} and the "
-            f"targets {given}: choose another metric{reshape}."
+            f"targets {given}: {advice}."
         )
-
-
-def show_shapes(*shapes: Shape) -> list[str]:
-    """The shapes of arrays for an error message; one sample alone may stand for all of them."""
-    shown = [str(shape) for shape in shapes]
-    if all(shape[:1] == (1,) for shape in shapes):
-        return [each.replace("(1,", "(N,", 1) for each in shown]
-    return shown
 
 
 def as_arrays(prediction: Array, target: Array) -> tuple[Array, Array]:

@@ -22,6 +22,7 @@ from backprop.metrics.decisions import (
     has_one_true,
     rows,
 )
+from backprop.metrics.shapes import check_width
 
 AVERAGES = ("auto", "micro", "macro", "weighted")
 
@@ -119,6 +120,7 @@ class DecisionMetric(Metric):
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Counts a batch."""
         P, T, w = rows(self, prediction, target, sample_weight)
+        check_width(self.name, None if self._counts is None else self._counts.shape[-1], P.shape[1])
         check_class_id(self, self.class_id, P.shape[1])
         if P.shape[1] == 1:
             check_answers(self, P, self._thresholds)

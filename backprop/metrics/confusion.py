@@ -22,7 +22,8 @@ def confusion_matrix(y_true: Any, y_pred: Any, n_classes: int | None = None) -> 
         y_true: The true classes: indices ``(N,)`` or one-hot rows ``(N, K)``; for K answers to K
             questions draw up a matrix for each column.
         y_pred: The predicted ones: likewise, or what ``model.predict`` returned. Of rows the
-            largest entry counts; probabilities in a single column are class 1 above ½.
+            largest entry counts; probabilities in a single column are class 1 above ½. With rows
+            for each step or pixel, shape ``(N, …, K)``, all of these are counted, padding too.
         n_classes: K; by default as many as the two need.
 
     Returns:
@@ -38,7 +39,7 @@ def confusion_matrix(y_true: Any, y_pred: Any, n_classes: int | None = None) -> 
         array([[1, 1],
                [0, 1]])
     """
-    y_true, y_pred = to_array(y_true, "y_true"), to_array(y_pred, "y_pred")
+    y_true, y_pred = one_after_another(y_true, y_pred)
     true, guess = as_classes(y_true, "y_true", scores=False), as_classes(y_pred, "y_pred")
     if len(true) != len(guess):
         raise ShapeError(
@@ -52,6 +53,19 @@ def confusion_matrix(y_true: Any, y_pred: Any, n_classes: int | None = None) -> 
         raise ValueError(f"n_classes is {K}, but there is a class {largest}: it must be larger.")
     counts = np.bincount(true * K + guess, minlength=K * K)
     return counts.reshape(K, K)
+
+
+def one_after_another(y_true: Any, y_pred: Any) -> tuple[Array, Array]:
+    """Both as arrays, those of steps or pixels with a sample for each: ``(N, …, K)`` as rows.
+
+    Whole numbers of three axes may be rows or classes: they stay as they are, to be refused.
+    """
+    Y, P = to_array(y_true, "y_true"), to_array(y_pred, "y_pred")
+    each = P.shape[:-1]
+    scores = P.ndim > 2 and P.dtype.kind == "f" and (np.floor(P) != P).any()
+    if scores and Y.shape in (each, (*each, 1), P.shape):
+        return Y.reshape(-1, *Y.shape[len(each) :]), P.reshape(-1, P.shape[-1])
+    return Y, P
 
 
 def as_classes(Y: Array, name: str, scores: bool = True) -> Array:
@@ -76,9 +90,12 @@ def as_classes(Y: Array, name: str, scores: bool = True) -> Array:
                 Y = Y > 0.5
         elif Y.shape[1]:
             if not scores and not np.isin(Y, (0, 1)).all():
+                advice = "pass the true classes first, and what the model predicted second"
+                if Y.dtype.kind in "iu":
+                    advice += f"; of a class for each step pass {name}.ravel()"
                 raise ValueError(
                     f"{name} must hold one-hot rows of 0 and 1, or class indices, but it holds "
-                    f"others: pass the true classes first, and what the model predicted second."
+                    f"others: {advice}."
                 )
             if not (scores and Y.dtype.kind == "f"):
                 advice = f"for answers to several questions take {name}[:, k], one after the other."
@@ -86,7 +103,8 @@ def as_classes(Y: Array, name: str, scores: bool = True) -> Array:
             Y = Y.argmax(axis=1)
     if Y.ndim != 1:
         raise ShapeError(
-            f"{name} must hold class indices (N,) or rows (N, K), but its shape is {Y.shape}."
+            f"{name} must hold class indices (N,) or rows (N, K), but its shape is {Y.shape}"
+            f"{f': pass {name}.ravel(), or of rows {name}.reshape(-1, K)' * (Y.ndim > 2)}."
         )
     numbers = Y.dtype.kind in "fiub"
     if not numbers or not np.isfinite(Y).all() or (Y < 0).any() or (Y % 1).any():
@@ -95,5 +113,7 @@ def as_classes(Y: Array, name: str, scores: bool = True) -> Array:
             advice = f"number what is {Y.flat[0]!s:.20} and the like, as np.unique does"
         elif (Y < 0).any() and not (Y % 1).any():
             advice = f"of labels -1 and 1 pass ({name} > 0), and leave out what names no class"
+        elif (Y < 0).any():
+            advice = f"of logits of one output pass ({name} > 0)"
         raise ValueError(f"{name} must hold class indices, whole numbers from 0 on: {advice}.")
     return Y.astype(np.intp)

@@ -11,6 +11,7 @@ from backprop.core.errors import ShapeError
 from backprop.core.types import Array
 from backprop.metrics.base import Metric
 from backprop.metrics.decisions import are_two_classes, check_class_id, has_one_true, rows
+from backprop.metrics.shapes import check_width
 
 CURVES = ("ROC", "PR")
 
@@ -51,6 +52,7 @@ class Ranking(Metric):
         # for each batch the scores, and the weights of the positive and of the negative samples;
         # those of two outputs apart, until it is known whether they are two classes
         self._columns: list[list[Scores]] = []
+        self._n_outputs: int | None = None
         self._one_true = True  # in every sample so far
 
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
@@ -59,6 +61,8 @@ class Ranking(Metric):
         check_class_id(self, self.class_id, P.shape[1])
         W = np.ones(P.shape) if w is None else w
         K = P.shape[1]
+        check_width(self.name, self._n_outputs, K)
+        self._n_outputs = K
         self._one_true = self._one_true and has_one_true(T, w)
         V = self.label_weights
         if V is not None and len(V) != K:

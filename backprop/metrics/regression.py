@@ -8,6 +8,7 @@ import numpy as np
 from backprop.core.checks import check_choice, check_integer
 from backprop.core.types import Array
 from backprop.metrics.base import MeanMetric, Metric
+from backprop.metrics.shapes import check_width
 
 
 class MeanSquaredError(MeanMetric):
@@ -131,6 +132,7 @@ class R2Score(Metric):
         if not Y.size:
             return
         w = np.ones(P.shape) if sample_weight is None else self.spread(sample_weight, P.shape)
+        check_width(self.name, None if self._origin is None else len(self._origin), P.shape[-1])
         rows = -1, P.shape[-1]
         w, P, Y = w.reshape(rows), P.reshape(rows), Y.reshape(rows)  # (N, T, K) -> (N T, K)
         Y = Y.astype(np.float64)

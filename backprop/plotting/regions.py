@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from backprop.core.checks import check_integer
 from backprop.core.durable import FilePath
-from backprop.core.errors import said
+from backprop.core.errors import NotCompiledError, said
 from backprop.core.frames import check_labels
+from backprop.core.functional import sigmoid, softmax
 from backprop.core.signatures import answered, check_function
 from backprop.core.types import Array
 from backprop.plotting.style import (
@@ -60,9 +62,9 @@ def decision_regions(
     """Draw the class that ``predict`` gives each point of the plane, paler where it is unsure.
 
     Args:
-        predict: A model, or a function that takes points ``(M, 2)`` and returns class
-            probabilities ``(M, K)``, or the probability of class 1 ``(M,)`` or ``(M, 1)``, or class
-            indices (integers) ``(M,)``.
+        predict: A model, whose outputs may be logits if its loss takes them, or a function that
+            takes points ``(M, 2)`` and returns class probabilities ``(M, K)``, or the probability
+            of class 1 ``(M,)`` or ``(M, 1)``, or class indices (integers) ``(M,)``.
         X: Samples ``(N, 2)``.
         y: Their classes ``(N,)``, as indices.
         class_names: Names of the classes; their indices by default.
@@ -148,8 +150,19 @@ def plane(predict: Any, X: Array, y: Array, resolution: int) -> Plane:
     points = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)  # (r, r, 2) -> (r*r, 2)
     if np.asarray(X).dtype.kind == "f":
         points = points.astype(np.asarray(X).dtype)
-    share = _as_probabilities(predict(points), len(points), int(classes.max()) + 1)
+    answer = _of_logits(model, predict(points))
+    share = _as_probabilities(answer, len(points), int(classes.max()) + 1)
     return Plane(samples, classes, across, up, share)
+
+
+def _of_logits(model: Any, answer: Array) -> Array:
+    """What a model answered, as probabilities if its loss takes that for logits."""
+    with suppress(NotCompiledError):
+        loss = getattr(model, "loss", None)
+        if getattr(loss, "from_logits", False):
+            several = answer.shape[-1] > 1 and getattr(loss, "outputs", None) != "answers"
+            return softmax(answer)[0] if several else sigmoid(answer)
+    return answer
 
 
 def _as_probabilities(answer: Array, points: int, classes: int) -> Array:

@@ -166,7 +166,8 @@ class CompiledNetwork(Network):
         They are the derivatives of loss + ``penalty()``.
 
         Args:
-            delta: ∂E/∂output, or None for that of the last ``model.loss.forward(…)``.
+            delta: ∂E/∂output of the last ``forward(…, training=True)``, as the layers keep what
+                belongs to that one; None for what the last ``model.loss.forward(…)`` gives.
 
         Returns:
             ∂E/∂X if the first layer's ``needs_input_gradient`` is set, else None; it is yours.

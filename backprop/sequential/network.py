@@ -10,7 +10,7 @@ import numpy as np
 
 from backprop import inspection
 from backprop.callbacks import Callback
-from backprop.core import console
+from backprop.core import checks, console
 from backprop.core.checks import check_dtype, check_integer, check_list, check_shape, is_row
 from backprop.core.errors import NotBuiltError, ShapeError, said
 from backprop.core.frames import check_columns
@@ -193,6 +193,8 @@ class Network(Weights):
             >>> bp.Sequential([bp.layers.Rescaling(3)]).forward([[1.0, 2.0]])
             array([[3., 6.]], dtype=float32)
         """
+        if type(training) is not bool and training is not None:
+            checks.check_flag(training, "training")
         other = type(X) is not np.ndarray and not hasattr(X, "tape")  # that of a recorded step
         if other or X.dtype != self.dtype:
             X = batch_of(self, X)

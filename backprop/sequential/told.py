@@ -6,15 +6,14 @@ from typing import Any, NamedTuple, Self
 from backprop import losses, metrics
 from backprop.core import console
 from backprop.core.lookup import takes
-from backprop.core.own_functions import interval_of
 from backprop.core.types import Outputs
+from backprop.data.endings import check_endings
 from backprop.layers import Layer
 from backprop.layers.chain import ending
 from backprop.losses import Loss
 from backprop.losses import names as loss_names
 from backprop.metrics import LossMetric, Metric
 from backprop.metrics import names as metric_names
-from backprop.metrics.decisions import check_thresholds
 
 
 class Told(NamedTuple):
@@ -55,28 +54,10 @@ def check_all(
     Raises:
         ValueError: One cannot.
     """
-    check_thresholds(found, last, interval_of(last))
     check_endings(found, last)
     if threshold is not None:
         objects = [m for one, m in zip(given, found, strict=True) if not isinstance(one, str)]
         warn_of_halves(objects, last, threshold)
-
-
-def check_endings(found: Iterable[Metric], last: Layer) -> None:
-    """Checks that losses among the metrics can take what a model ends with.
-
-    Raises:
-        ValueError: One cannot.
-    """
-    for metric in found:
-        if isinstance(metric, LossMetric) and isinstance(metric.loss, Loss):
-            metric.loss.check_ending(last)
-        logits = metric.of_package and getattr(metric, "from_logits", False)
-        if logits and interval_of(last) == (0, 1):
-            raise ValueError(
-                f"metric {metric.name!r} takes logits, as from_logits=True says, but the model "
-                f"ends with {last}, whose outputs lie between 0 and 1: drop one of the two."
-            )
 
 
 def warn_of_halves(given: Iterable[Any], last: Layer, threshold: float) -> None:

@@ -1,0 +1,34 @@
+"""Whether metrics can take what a model ends with."""
+
+from collections.abc import Collection
+
+from backprop.core.own_functions import interval_of
+from backprop.layers import Layer
+from backprop.losses import Loss
+from backprop.metrics import LossMetric, Metric
+from backprop.metrics.decisions import check_thresholds
+
+
+def check_endings(found: Collection[Metric], last: Layer) -> None:
+    """Checks that metrics, and losses among them, can take what a model ends with.
+
+    Args:
+        found: The metrics.
+        last: The layer that makes the outputs.
+
+    Raises:
+        ValueError: One cannot.
+    """
+    if not found:
+        return
+    interval = interval_of(last)
+    check_thresholds(found, last, interval)
+    for metric in found:
+        if isinstance(metric, LossMetric) and isinstance(metric.loss, Loss):
+            metric.loss.check_ending(last)
+        logits = metric.of_package and getattr(metric, "from_logits", False)
+        if logits and interval == (0, 1):
+            raise ValueError(
+                f"metric {metric.name!r} takes logits, as from_logits=True says, but the model "
+                f"ends with {last}, whose outputs lie between 0 and 1: drop one of the two."
+            )

@@ -91,9 +91,14 @@ class MatchedHead(Loss):
 
     @property
     def ready(self) -> bool:
-        """Whether ``forward`` came after the last training pass, and no other use of the loss."""
-        mine = self._target is not None and self.loss.ready and self.loss._on_logits
-        return mine and np.may_share_memory(self.loss._prediction, self.activation.A)
+        """Whether ``forward`` came after the last training pass, and no ``forward`` of the loss."""
+        return self._target is not None and self.loss._on_logits and self.loss.ready
+
+    def check_given(self) -> None:
+        """As of every loss; another model that has it may have used it since."""
+        if self.ready and not np.may_share_memory(self.loss._prediction, self.activation.A):
+            self._target = None
+        super().check_given()
 
     @property
     def guess(self) -> Array | None:

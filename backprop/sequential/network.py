@@ -312,8 +312,7 @@ class Network(Weights):
     @property
     def seed(self) -> int:
         """What determines the model's random numbers, also where it was left to chance."""
-        entropy: Any = self._weights_seed.entropy
-        return int(entropy)
+        return int(self._weights_seed.entropy)  # type: ignore[arg-type]  # no list, no None
 
     @property
     def generators(self) -> dict[str, np.random.Generator]:

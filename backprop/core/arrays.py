@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.array_errors import (
-    GAPS,
+    check_no_gap,
     describe,
     first_not_finite,
     first_of,
@@ -153,10 +153,7 @@ def from_objects(x: Array, name: str, column: str = "") -> Array:
     kinds = set(map(type, x.flat))
     if any(issubclass(kind, str | bytes) for kind in kinds):
         return x
-    for kind in kinds:
-        if kind.__name__ in GAPS:
-            index = first_of(x, kind)
-            refuse_gap(name, repr(x[tuple(index)]), place(index) + column)
+    check_no_gap(x, name, column)
     if any(is_sparse(each) for each in x.flat[:1]):
         raise TypeError(
             f"{name} holds sparse matrices: pass {joined(f'list({in_code(name)})', name)}."

@@ -163,12 +163,16 @@ def as_texts(texts: str | Iterable[str]) -> list[str]:
     Raises:
         TypeError: They are no strings.
     """
+    if isinstance(texts, str):
+        return [texts]
     check_no_table(texts, "texts")
     if not hasattr(texts, "__iter__") or getattr(texts, "shape", None) == ():
         given = said(texts)
         raise TypeError(f"texts must be one string or a list of strings, but they are {given}.")
-    found = [texts] if isinstance(texts, str) else list(map(as_python, texts))
+    found = list(map(as_python, texts))
     for text in found:
         if not isinstance(text, str):
-            raise TypeError(f"texts must be strings, but one of them is {said(text)}.")
+            words = isinstance(text, list | tuple | np.ndarray)
+            advice = ": join the words of each by ' '.join(…)" if words else ""
+            raise TypeError(f"texts must be strings, but one of them is {said(text)}{advice}.")
     return found

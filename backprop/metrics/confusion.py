@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.array_errors import check_one_kind
 from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
@@ -92,6 +93,8 @@ def as_classes(Y: Array, name: str, scores: bool = True) -> Array:
     if not numbers or not np.isfinite(Y).all() or (Y < 0).any() or (Y % 1).any():
         advice = "for probabilities of one output pass (probabilities > 0.5)"
         if not numbers:
+            if Y.dtype.kind == "O":
+                check_one_kind(Y, name)
             advice = f"number what is {Y.flat[0]!s:.20} and the like, as np.unique does"
         elif (Y < 0).any() and not (Y % 1).any():
             advice = f"of labels -1 and 1 pass ({name} > 0), and leave out what names no class"

@@ -8,6 +8,10 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import scipy.sparse
+import sklearn.base
+import sklearn.exceptions
+from sklearn.compose import make_column_transformer
+from sklearn.pipeline import make_pipeline
 
 import backprop as bp
 import backprop.estimators
@@ -497,3 +501,22 @@ def test_every_verb_looks_at_the_columns_that_the_first_layer_was_adapted_to(fra
     np.testing.assert_array_equal(before[-2], model.get_weights()[-2])
     model.predict(frame)
     model.fit([(frame, y)], verbose=0)
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_regions_of_an_estimator_have_the_columns_that_it_was_fitted_to(kind, frame):
+    frame, y = frame[["a", "b"]], np.arange(20) % 2
+    if kind == "polars":
+        frame = pl.from_pandas(frame)
+    alone = bp.estimators.MLPClassifier((2,), max_iter=1, random_state=0)
+    by_name = make_column_transformer(("passthrough", ["b", "a"]))
+    pipeline = make_pipeline(by_name, sklearn.base.clone(alone))
+    with pytest.warns(sklearn.exceptions.ConvergenceWarning):
+        estimators = [alone.fit(frame, y), pipeline.fit(frame, y)]
+    for estimator in estimators:
+        for predict in (estimator, estimator.predict_proba):
+            bp.plotting.decision_regions(predict, frame, y, resolution=5)
+            with pytest.raises(ValueError, match="^X has the columns of another order.*in this"):
+                bp.plotting.decision_regions(predict, frame[["b", "a"]], y)
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        bp.plotting.decision_regions(alone, frame.to_numpy(), y, resolution=5)

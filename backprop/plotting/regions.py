@@ -60,7 +60,7 @@ def decision_regions(
     """Draw the class that ``predict`` gives each point of the plane, paler where it is unsure.
 
     Args:
-        predict: A model, or a function that takes points ``(M, 2)`` and returns class
+        predict: A model, an estimator, or a function that takes points ``(M, 2)`` and returns class
             probabilities ``(M, K)``, or the probability of class 1 ``(M,)`` or ``(M, 1)``, or class
             indices (integers) ``(M,)``.
         X: Samples ``(N, 2)``.
@@ -128,6 +128,9 @@ def plane(predict: Any, X: Array, y: Array, resolution: int) -> Plane:
     """What ``predict`` says of a grid of points around the samples; see ``decision_regions``."""
     model = getattr(predict, "__self__", predict)  # whose method it may be
     check_labels(X, getattr(model, "feature_names", None), "X")
+    fitted = getattr(model, "feature_names_in_", None)  # of scikit-learn's estimators
+    if fitted is not None:
+        check_labels(X, tuple(fitted), "X", "the estimator was fitted to")
     predict = getattr(predict, "predict", predict)
     if not callable(predict):
         raise TypeError(
@@ -148,8 +151,16 @@ def plane(predict: Any, X: Array, y: Array, resolution: int) -> Plane:
     points = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)  # (r, r, 2) -> (r*r, 2)
     if np.asarray(X).dtype.kind == "f":
         points = points.astype(np.asarray(X).dtype)
-    share = _as_probabilities(predict(points), len(points), int(classes.max()) + 1)
+    answer = predict(points if fitted is None else _in_frame(points, X))
+    share = _as_probabilities(answer, len(points), int(classes.max()) + 1)
     return Plane(samples, classes, across, up, share)
+
+
+def _in_frame(points: Array, X: Any) -> Any:
+    """The points in a frame with the columns of X, which a pipeline may choose by name."""
+    if hasattr(X, "iloc"):  # pandas
+        return type(X)(points, columns=X.columns)
+    return type(X)(points, schema=X.columns) if hasattr(X, "iter_columns") else points  # Polars
 
 
 def _as_probabilities(answer: Array, points: int, classes: int) -> Array:

@@ -727,7 +727,7 @@ def test_a_gap_in_a_column_of_text_labels_is_named_by_its_row(column, gap):
         lambda: metrics.confusion_matrix(labels, Y),
         lambda: bp.plotting.decision_regions(lambda points: points[:, 0] > 0, X[:, :2], labels),
     ):
-        with pytest.raises(ValueError, match="holds (None|nan|<NA>), first in row 7: remove or"):
+        with pytest.raises(ValueError, match=r"holds (None|nan|<NA>), first in row 7: remove or"):
             call()
 
 

@@ -1,6 +1,7 @@
 """A frame remembers its columns: other ones, or another order, are refused."""
 
 import pickle
+from collections import deque
 
 import numpy as np
 import pandas as pd
@@ -445,6 +446,47 @@ def test_frames_that_are_samples_agree_on_their_columns(kind, frame):
         bp.datasets.pad_sequences(iter(wrong), dtype="float64")
 
 
+@pytest.mark.parametrize("kind", KINDS[:3])
+def test_a_list_of_frames_has_their_columns(kind, frame, tmp_path):
+    """As a file for each series, read by another program: features were exchanged in silence."""
+    y = np.zeros(2)
+
+    def parts(labels):
+        return [kind(frame[rows][labels]) for rows in (slice(0, 10), slice(10, 20))]
+
+    model = bp.Sequential([bp.layers.Flatten(), Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    given, other = parts(["a", "b", "c"]), parts(["b", "a", "c"])
+    model.fit(given, y, verbose=0)
+    assert model.feature_names == ("a", "b", "c")
+    loaded = through_a_file(model, tmp_path)
+    expected = model.predict(frame.to_numpy().reshape(2, 10, 3))
+    for known in (model, loaded):
+        np.testing.assert_array_equal(known.predict(given), expected)
+        np.testing.assert_array_equal(known.predict(tuple(given)), expected)
+        for call in (
+            lambda known=known: known.predict(other),
+            lambda known=known: known.predict(deque(other)),
+            lambda known=known: known.evaluate(other, y),
+            lambda known=known: known.fit(other, y, verbose=0),
+            lambda known=known: known.fit(given, y, validation_data=(other, y), verbose=0),
+            lambda known=known: known.explain(other, y),
+        ):
+            with pytest.raises(
+                ValueError, match=r"[xX] has the columns of another order.*: pass these, in"
+            ):
+                call()
+
+
+def test_several_inputs_in_frames_are_told_that_a_model_has_one(frame):
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    x, y = [frame[["a"]], frame[["b"]]], np.zeros(20)
+    with pytest.raises(ValueError, match=r"several inputs: .* np\.concatenate\(x, axis=-1\)"):
+        model.fit(x, y, verbose=0)
+    model.fit(np.concatenate(x, axis=-1), y, verbose=0)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_validation_targets_have_the_order_of_those_that_are_trained_on(kind, frame):
     """Each output was compared with the targets of another one, without a word."""
@@ -516,7 +558,7 @@ def test_regions_of_an_estimator_have_the_columns_that_it_was_fitted_to(kind, fr
     for estimator in estimators:
         for predict in (estimator, estimator.predict_proba):
             bp.plotting.decision_regions(predict, frame, y, resolution=5)
-            with pytest.raises(ValueError, match="^X has the columns of another order.*in this"):
+            with pytest.raises(ValueError, match=r"^X has the columns of another order.*in this"):
                 bp.plotting.decision_regions(predict, frame[["b", "a"]], y)
     with pytest.warns(UserWarning, match="does not have valid feature names"):
         bp.plotting.decision_regions(alone, frame.to_numpy(), y, resolution=5)

@@ -27,7 +27,7 @@ from backprop.core.array_errors import (
     refuse_vectors,
 )
 from backprop.core.errors import in_code, said
-from backprop.core.frames import check_alike
+from backprop.core.frames import check_alike, labels_of
 from backprop.core.readable import SEQUENCES, columns_of, read, readable
 from backprop.core.types import Array, as_array, is_sparse
 
@@ -287,7 +287,15 @@ def check_frames(items: Iterable[Any], name: str) -> None:
     for k, item in enumerate(items):
         if columns_of(item) is not None:
             first = first or (k, item)
-            check_alike(first[1], f"{name}[{first[0]}]", item, f"{name}[{k}]")
+            try:
+                check_alike(first[1], f"{name}[{first[0]}]", item, f"{name}[{k}]")
+            except ValueError as error:
+                if set(labels_of(first[1]) or ()) & set(labels_of(item) or ()):
+                    raise
+                code = f"np.concatenate({in_code(name)}, axis=-1)"
+                raise ValueError(
+                    f"{error} If these are several inputs: a model has one, such as {code}."
+                ) from None
 
 
 def asarray(x: Any, name: str, column: str = "") -> Array:

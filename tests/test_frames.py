@@ -179,6 +179,33 @@ def test_columns_need_not_be_words(labels, frame, model, tmp_path):
     loaded.predict(frame)
 
 
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("again", [through_a_file, through_a_pickle])
+def test_a_column_labelled_nan_is_that_column_in_another_program_too(again, nested, tmp_path):
+    """As ``get_dummies(…, dummy_na=True)`` names it; each file gives another nan."""
+    letters = pd.Series(["u", None, "v", "u"])
+    table = pd.get_dummies(letters, dummy_na=True, dtype=float)
+    assert np.isnan(table.columns[-1])
+    if nested:
+        table.columns = pd.MultiIndex.from_product([["letter"], table.columns])
+
+    def trained(epochs):
+        scaling = Normalization()
+        scaling.adapt(table)
+        model = bp.Sequential([scaling, Dense(1)], seed=0)
+        model.compile("sgd", "mse")
+        backup = bp.callbacks.BackupAndRestore(tmp_path / "backup", delete_checkpoint=False)
+        model.fit(table, np.zeros(4), epochs=epochs, verbose=0, callbacks=[backup])
+        return model
+
+    trained(1)
+    model = trained(2)
+    loaded = again(model, tmp_path)
+    np.testing.assert_array_equal(loaded.predict(table), model.predict(table))
+    with pytest.raises(ValueError, match="x has the columns of another order"):
+        loaded.predict(table[table.columns[::-1]])
+
+
 def test_columns_that_a_file_cannot_hold_are_left_out(frame, model, tmp_path):
     frame.columns = pd.date_range("2026-01-01", periods=3)
     model.fit(frame, np.zeros(20), verbose=0)
@@ -396,7 +423,7 @@ def test_what_a_first_layer_was_adapted_to(verb, frame):
     """Each column was scaled by the mean and variance of another one, without a word."""
     scaling = Normalization()
     scaling.adapt(frame)
-    model = bp.Sequential([scaling, Dense(1)], seed=0)
+    model = bp.Sequential([scaling.copy(), Dense(1)], seed=0)
     model.compile("sgd", "mse")
     told = (
         "x has the columns of another order, but Normalization .* was adapted to .* 'a', 'b', 'c'"
@@ -405,7 +432,7 @@ def test_what_a_first_layer_was_adapted_to(verb, frame):
         getattr(model, verb)(frame[["c", "a", "b"]], np.zeros(20))
     getattr(model, verb)(frame, np.zeros(20))
     scaling.adapt(frame.to_numpy())  # which has no columns
-    model = bp.Sequential([scaling.copy(), Dense(1)], seed=0)
+    model = bp.Sequential([scaling, Dense(1)], seed=0)
     model.compile("sgd", "mse")
     getattr(model, verb)(frame[["c", "a", "b"]], np.zeros(20))
 

@@ -1,5 +1,6 @@
 """The columns of data frames: what was first trained on says their names and order."""
 
+import math
 from collections import Counter, deque
 from typing import Any
 
@@ -23,8 +24,18 @@ def labels_of(x: Any) -> Labels | None:
         names: Labels | None = x.dtype.names
         return names
     if hasattr(x, "iloc") or hasattr(x, "iter_columns"):
-        return tuple(x.columns) if hasattr(x, "columns") else None
+        return comparable(tuple(x.columns)) if hasattr(x, "columns") else None
     return tuple(x.column_names) if hasattr(x, "column_names") else None
+
+
+def comparable(labels: Any) -> Any:
+    """Labels of which nan is always the same object: others are not equal to it.
+
+    So it is where ``get_dummies(…, dummy_na=True)`` counts gaps, and each file gives another one.
+    """
+    if isinstance(labels, tuple):
+        return tuple(map(comparable, labels))
+    return math.nan if isinstance(labels, float) and math.isnan(labels) else labels
 
 
 def check_labels(
@@ -47,7 +58,8 @@ def check_labels(
     labels = labels_of(x)
     if known is None or labels is None:
         return labels or known
-    if labels != tuple(known):
+    known = comparable(tuple(known))
+    if labels != known:
         code = "{}.select({})" if hasattr(x, "column_names") else "{}[{}]"  # of PyArrow, or others
         advice = f"pass {code.format(in_code(name), 'list(model.feature_names)')}"
         each_once = all(labels.count(label) == 1 for label in known)  # so that these can be chosen

@@ -423,7 +423,7 @@ def test_what_a_first_layer_was_adapted_to(verb, frame):
     """Each column was scaled by the mean and variance of another one, without a word."""
     scaling = Normalization()
     scaling.adapt(frame)
-    model = bp.Sequential([scaling.copy(), Dense(1)], seed=0)
+    model = bp.Sequential([scaling, Dense(1)], seed=0)
     model.compile("sgd", "mse")
     told = (
         "x has the columns of another order, but Normalization .* was adapted to .* 'a', 'b', 'c'"
@@ -432,7 +432,7 @@ def test_what_a_first_layer_was_adapted_to(verb, frame):
         getattr(model, verb)(frame[["c", "a", "b"]], np.zeros(20))
     getattr(model, verb)(frame, np.zeros(20))
     scaling.adapt(frame.to_numpy())  # which has no columns
-    model = bp.Sequential([scaling, Dense(1)], seed=0)
+    model = bp.Sequential([scaling.copy(), Dense(1)], seed=0)
     model.compile("sgd", "mse")
     getattr(model, verb)(frame[["c", "a", "b"]], np.zeros(20))
 

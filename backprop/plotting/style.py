@@ -226,7 +226,7 @@ def class_indices(name: str, values: object, count: int) -> Array:
     if array.shape not in ((count,), (count, 1)):
         raise ValueError(
             f"{name} must hold one class index for each of {count} samples but has the shape "
-            f"{array.shape}: of one-hot rows take .argmax(axis=1)."
+            f"{array.shape}: of one-hot rows take np.argmax({name}, axis=1)."
         )
     array = array.reshape(count)
     if array.dtype.kind not in "iub" and not (

@@ -737,3 +737,19 @@ def test_numbers_beside_text_labels_are_named_before_both_are_to_be_numbered():
         classifier().fit(X, labels, verbose=0)
     numbers = np.unique(np.asarray(labels).astype(str), return_inverse=True)[1]
     classifier().fit(X, numbers, verbose=0)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, np.ndarray.tolist, pd.DataFrame])
+def test_the_advice_of_a_confusion_matrix_is_code_for_lists_and_frames_too(kind):
+    several = kind(np.array([[1, 1], [0, 1], [0, 0]]))
+    signs = kind(np.array([[1], [-1], [1]]))
+    for given, code, found in (
+        (several, r"take (np\.asarray\(y_true\)\[:, k\]), one", [1, 1, 0]),
+        (signs, r"pass (np\.asarray\(y_true\) > 0), and", [1, 0, 1]),
+    ):
+        with pytest.raises(ValueError, match=code) as caught:
+            metrics.confusion_matrix(given, given)
+        followed = re.search(code, str(caught.value))[1]
+        classes = eval(followed, {"np": np, "y_true": given, "k": 1})
+        counts = metrics.confusion_matrix(classes, classes)
+        np.testing.assert_array_equal(counts, np.diag(np.bincount(found, minlength=2)))

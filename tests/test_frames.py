@@ -589,3 +589,14 @@ def test_regions_of_an_estimator_have_the_columns_that_it_was_fitted_to(kind, fr
                 bp.plotting.decision_regions(predict, frame[["b", "a"]], y)
     with pytest.warns(UserWarning, match="does not have valid feature names"):
         bp.plotting.decision_regions(alone, frame.to_numpy(), y, resolution=5)
+
+
+@pytest.mark.parametrize("layer", [bp.layers.GRU, bp.layers.LSTM])
+@pytest.mark.parametrize("kind", KINDS[:3])
+def test_the_advice_on_a_missing_axis_is_code_for_frames_too(kind, layer, frame):
+    model = bp.Sequential([layer(2), Dense(1)])
+    model.compile("sgd", "mse")
+    X = kind(frame)
+    with pytest.raises(ShapeError, match=r"np\.asarray\(X\)\[\.\.\., np\.newaxis\]"):
+        model.fit(X, np.zeros(20), verbose=0)
+    model.fit(np.asarray(X)[..., np.newaxis], np.zeros(20), verbose=0)

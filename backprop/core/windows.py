@@ -148,7 +148,7 @@ def check_axes(layer: object, sample: Shape, axes: str) -> None:
     form = ", ".join(axes) + "," * (len(axes) == 1)
     advice = f"bring the samples into this form, for example with Reshape(({form}))"
     if len(sample) == len(axes) - 1:
-        advice = "add the axis of the channels, X[..., np.newaxis]"
+        advice = "add the axis of the channels, np.asarray(X)[..., np.newaxis]"
         if axes[0] == "T":
             advice += "; where an LSTM or GRU stands before it, that takes return_sequences=True"
     raise ShapeError(

@@ -310,6 +310,16 @@ def test_a_sequence_that_is_missing_is_named_by_its_row(missing: Any, shown: str
             pad_sequences(column)
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [["to be", None], pd.Series(["to be", None]), pl.Series(["a", None]), pa.array(["a", None])],
+)
+def test_a_text_that_is_missing_is_named_by_its_row(texts: Any) -> None:
+    for call in (Vocabulary, Vocabulary("to be").encode):
+        with pytest.raises(ValueError, match=r"^texts holds (None|nan), first in row 1: remove or"):
+            call(texts)
+
+
 def test_a_text_of_an_array_is_a_text() -> None:
     texts = np.array(["to be", "or not"])
     vocabulary = Vocabulary(texts)

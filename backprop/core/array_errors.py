@@ -1,5 +1,6 @@
 """The errors about what cannot be read as an array of numbers: what it is, where, what to do."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -101,6 +102,11 @@ def is_written_number(text: str | bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_missing(value: Any) -> bool:
+    """Whether an object stands for a missing one: None, NA and their like, or nan."""
+    return type(value).__name__ in GAPS or (isinstance(value, float) and math.isnan(value))
 
 
 def refuse_gap(name: str, what: str, where: str) -> NoReturn:

@@ -1,12 +1,11 @@
 """Sequences of unequal length in one array, and windows of long ones."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from backprop.core.array_errors import GAPS, refuse_gap
+from backprop.core.array_errors import is_missing, refuse_gap
 from backprop.core.arrays import as_python, check_frames, to_array
 from backprop.core.checks import check_choice, check_integer
 from backprop.core.errors import ShapeError, said
@@ -149,7 +148,7 @@ def as_sequence(given: Any, k: int) -> Array:
         ValueError: It is no sequence of numbers, or is missing.
     """
     given = as_python(given)
-    if type(given).__name__ in GAPS or (isinstance(given, float) and math.isnan(given)):
+    if is_missing(given):
         refuse_gap("sequences", str(given), f"row {k}")
     try:
         array = to_array(given, f"sequences[{k}]")

@@ -700,3 +700,56 @@ def test_pictures_take_columns_of_vectors(kind):
     for wrong in (kind([[3, 1], [2]]), kind([["a", "b"]])):
         with pytest.raises(ValueError, match="matrix must hold numbers, with 2 axes, but it is"):
             bp.plotting.confusion_matrix(wrong)
+
+
+LETTERS = np.array(list("abc"), dtype=object)[Y]
+GAP_AT_7 = [
+    pytest.param(
+        lambda gap: pd.Series(LETTERS, dtype="string").mask(np.arange(N) == 7), id="pandas"
+    ),
+    pytest.param(lambda gap: [gap if k == 7 else v for k, v in enumerate(LETTERS)], id="list"),
+    pytest.param(
+        lambda gap: pa.array([None if k == 7 else v for k, v in enumerate(LETTERS)]), id="pyarrow"
+    ),
+]
+
+
+@pytest.mark.parametrize("gap", [None, np.nan, pd.NA], ids=repr)
+@pytest.mark.parametrize("column", GAP_AT_7)
+def test_a_gap_in_a_column_of_text_labels_is_named_by_its_row(column, gap):
+    labels = column(gap)
+    sigmoid = bp.Sequential([Dense(1), bp.layers.Sigmoid()])
+    sigmoid.compile("sgd", "binary_crossentropy")
+    for call in (
+        lambda: bp.datasets.stratified_split(X, labels),
+        lambda: classifier().fit(X, labels, verbose=0),
+        lambda: sigmoid.fit(X, labels, verbose=0),
+        lambda: metrics.confusion_matrix(labels, Y),
+        lambda: bp.plotting.decision_regions(lambda points: points[:, 0] > 0, X[:, :2], labels),
+    ):
+        with pytest.raises(ValueError, match=r"holds (None|nan|<NA>), first in row 7: remove or"):
+            call()
+
+
+def test_numbers_beside_text_labels_are_named_before_both_are_to_be_numbered():
+    labels = [1, 2, "x"] * (N // 3)
+    with pytest.raises(TypeError, match="row 2 holds the str 'x' and row 0 holds the int 1: pass"):
+        classifier().fit(X, labels, verbose=0)
+    numbers = np.unique(np.asarray(labels).astype(str), return_inverse=True)[1]
+    classifier().fit(X, numbers, verbose=0)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, np.ndarray.tolist, pd.DataFrame])
+def test_the_advice_of_a_confusion_matrix_is_code_for_lists_and_frames_too(kind):
+    several = kind(np.array([[1, 1], [0, 1], [0, 0]]))
+    signs = kind(np.array([[1], [-1], [1]]))
+    for given, code, found in (
+        (several, r"take (np\.asarray\(y_true\)\[:, k\]), one", [1, 1, 0]),
+        (signs, r"pass (np\.asarray\(y_true\) > 0), and", [1, 0, 1]),
+    ):
+        with pytest.raises(ValueError, match=code) as caught:
+            metrics.confusion_matrix(given, given)
+        followed = re.search(code, str(caught.value))[1]
+        classes = eval(followed, {"np": np, "y_true": given, "k": 1})
+        counts = metrics.confusion_matrix(classes, classes)
+        np.testing.assert_array_equal(counts, np.diag(np.bincount(found, minlength=2)))

@@ -265,8 +265,16 @@ def test_arguments_that_no_layer_has(name) -> None:
 
 
 DO_NOT_FIT = {
-    "grey images": (Conv2D(3, 3), (28, 28), ["conv2d_1", "(N, 28, 28)", "X[..., np.newaxis]"]),
-    "plain sequences": (Conv1D(3, 3), (40,), ["conv1d_1", "(N, 40)", "X[..., np.newaxis]"]),
+    "grey images": (
+        Conv2D(3, 3),
+        (28, 28),
+        ["conv2d_1", "(N, 28, 28)", "np.asarray(X)[..., np.newaxis]"],
+    ),
+    "plain sequences": (
+        Conv1D(3, 3),
+        (40,),
+        ["conv1d_1", "(N, 40)", "np.asarray(X)[..., np.newaxis]"],
+    ),
     "rows": (Conv2D(3, 3), (784,), ["conv2d_1", "(N, H, W, C)", "(N, 784)", "Reshape"]),
     "images for sequences": (Conv1D(3, 3), (8, 8, 3), ["conv1d_1", "(N, T, C)", "(N, 8, 8, 3)"]),
     "a small image": (Conv2D(3, 5), (4, 9, 1), ["conv2d_1", "5 × 5", "(4, 9, 1)", "'same'"]),

@@ -309,3 +309,31 @@ def test_wrong_numbers_are_named_by_the_rows_of_the_user(which, value):
     fine = [np.arange(10), np.arange(20, 30)]  # what nobody uses may hold anything
     options = {"rows": fine, "sample_weight": weight, "verbose": 0}
     bp.fit_many([build(), build()], x, y, **options)
+
+
+@pytest.mark.parametrize(
+    ("odd", "loss", "words"),
+    [
+        ("x", "mse", "holds text, 'x' in row 17 "),
+        ("x", "sparse_categorical_crossentropy", "row 17 holds the str 'x' and row 0 holds"),
+        (None, "sparse_categorical_crossentropy", "^y holds None, first in row 17: remove"),
+    ],
+)
+def test_text_and_gaps_in_targets_are_named_by_the_rows_of_the_user(odd, loss, words):
+    X, y = np.zeros((30, 2)), np.array([0, 1] * 15, dtype=object)
+    if odd is None:
+        y = np.array(["no", "yes"] * 15, dtype=object)
+    y[17] = odd
+
+    def build(**_settings):
+        model = bp.Sequential([Dense(1)] if loss == "mse" else [Dense(2), Softmax()], seed=0)
+        model.compile("sgd", loss)
+        return model
+
+    for call in (
+        lambda: cross_validate(build, X, y, folds=3),
+        lambda: bp.search(build, {"k": [1, 2]}, X, y, folds=3),
+    ):
+        with pytest.raises((TypeError, ValueError), match=words) as caught:
+            call()
+        assert "validation" not in str(caught.value)

@@ -210,6 +210,15 @@ def test_the_advice_on_rows_of_classes_is_code_for_lists_and_frames_too(kind, ro
     assert sorted(found) == [0, 0, 0, 1, 1, 1]
 
 
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_a_frame_of_one_column_of_text_is_told_to_be_a_column(kind):
+    y, X = pytest.importorskip(kind).DataFrame({"species": ["a", "b"] * 4}), np.arange(8)
+    with pytest.raises(ShapeError, match=r"np\.ravel\(y\) for a single column"):
+        stratified_split(X, y)
+    (_, found), _ = stratified_split(X, np.ravel(y))
+    assert sorted(found) == ["a"] * 3 + ["b"] * 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [

@@ -1,6 +1,7 @@
 """A frame remembers its columns: other ones, or another order, are refused."""
 
 import pickle
+from collections import deque
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,10 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import scipy.sparse
+import sklearn.base
+import sklearn.exceptions
+from sklearn.compose import make_column_transformer
+from sklearn.pipeline import make_pipeline
 
 import backprop as bp
 import backprop.estimators
@@ -172,6 +177,33 @@ def test_columns_need_not_be_words(labels, frame, model, tmp_path):
     loaded = through_a_file(model, tmp_path)
     assert loaded.feature_names == tuple(labels)
     loaded.predict(frame)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("again", [through_a_file, through_a_pickle])
+def test_a_column_labelled_nan_is_that_column_in_another_program_too(again, nested, tmp_path):
+    """As ``get_dummies(…, dummy_na=True)`` names it; each file gives another nan."""
+    letters = pd.Series(["u", None, "v", "u"])
+    table = pd.get_dummies(letters, dummy_na=True, dtype=float)
+    assert np.isnan(table.columns[-1])
+    if nested:
+        table.columns = pd.MultiIndex.from_product([["letter"], table.columns])
+
+    def trained(epochs):
+        scaling = Normalization()
+        scaling.adapt(table)
+        model = bp.Sequential([scaling, Dense(1)], seed=0)
+        model.compile("sgd", "mse")
+        backup = bp.callbacks.BackupAndRestore(tmp_path / "backup", delete_checkpoint=False)
+        model.fit(table, np.zeros(4), epochs=epochs, verbose=0, callbacks=[backup])
+        return model
+
+    trained(1)
+    model = trained(2)
+    loaded = again(model, tmp_path)
+    np.testing.assert_array_equal(loaded.predict(table), model.predict(table))
+    with pytest.raises(ValueError, match="x has the columns of another order"):
+        loaded.predict(table[table.columns[::-1]])
 
 
 def test_columns_that_a_file_cannot_hold_are_left_out(frame, model, tmp_path):
@@ -441,6 +473,47 @@ def test_frames_that_are_samples_agree_on_their_columns(kind, frame):
         bp.datasets.pad_sequences(iter(wrong), dtype="float64")
 
 
+@pytest.mark.parametrize("kind", KINDS[:3])
+def test_a_list_of_frames_has_their_columns(kind, frame, tmp_path):
+    """As a file for each series, read by another program: features were exchanged in silence."""
+    y = np.zeros(2)
+
+    def parts(labels):
+        return [kind(frame[rows][labels]) for rows in (slice(0, 10), slice(10, 20))]
+
+    model = bp.Sequential([bp.layers.Flatten(), Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    given, other = parts(["a", "b", "c"]), parts(["b", "a", "c"])
+    model.fit(given, y, verbose=0)
+    assert model.feature_names == ("a", "b", "c")
+    loaded = through_a_file(model, tmp_path)
+    expected = model.predict(frame.to_numpy().reshape(2, 10, 3))
+    for known in (model, loaded):
+        np.testing.assert_array_equal(known.predict(given), expected)
+        np.testing.assert_array_equal(known.predict(tuple(given)), expected)
+        for call in (
+            lambda known=known: known.predict(other),
+            lambda known=known: known.predict(deque(other)),
+            lambda known=known: known.evaluate(other, y),
+            lambda known=known: known.fit(other, y, verbose=0),
+            lambda known=known: known.fit(given, y, validation_data=(other, y), verbose=0),
+            lambda known=known: known.explain(other, y),
+        ):
+            with pytest.raises(
+                ValueError, match=r"[xX] has the columns of another order.*: pass these, in"
+            ):
+                call()
+
+
+def test_several_inputs_in_frames_are_told_that_a_model_has_one(frame):
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    x, y = [frame[["a"]], frame[["b"]]], np.zeros(20)
+    with pytest.raises(ValueError, match=r"several inputs: .* np\.concatenate\(x, axis=-1\)"):
+        model.fit(x, y, verbose=0)
+    model.fit(np.concatenate(x, axis=-1), y, verbose=0)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_validation_targets_have_the_order_of_those_that_are_trained_on(kind, frame):
     """Each output was compared with the targets of another one, without a word."""
@@ -497,3 +570,33 @@ def test_every_verb_looks_at_the_columns_that_the_first_layer_was_adapted_to(fra
     np.testing.assert_array_equal(before[-2], model.get_weights()[-2])
     model.predict(frame)
     model.fit([(frame, y)], verbose=0)
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_regions_of_an_estimator_have_the_columns_that_it_was_fitted_to(kind, frame):
+    frame, y = frame[["a", "b"]], np.arange(20) % 2
+    if kind == "polars":
+        frame = pl.from_pandas(frame)
+    alone = bp.estimators.MLPClassifier((2,), max_iter=1, random_state=0)
+    by_name = make_column_transformer(("passthrough", ["b", "a"]))
+    pipeline = make_pipeline(by_name, sklearn.base.clone(alone))
+    with pytest.warns(sklearn.exceptions.ConvergenceWarning):
+        estimators = [alone.fit(frame, y), pipeline.fit(frame, y)]
+    for estimator in estimators:
+        for predict in (estimator, estimator.predict_proba):
+            bp.plotting.decision_regions(predict, frame, y, resolution=5)
+            with pytest.raises(ValueError, match=r"^X has the columns of another order.*in this"):
+                bp.plotting.decision_regions(predict, frame[["b", "a"]], y)
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        bp.plotting.decision_regions(alone, frame.to_numpy(), y, resolution=5)
+
+
+@pytest.mark.parametrize("layer", [bp.layers.GRU, bp.layers.LSTM])
+@pytest.mark.parametrize("kind", KINDS[:3])
+def test_the_advice_on_a_missing_axis_is_code_for_frames_too(kind, layer, frame):
+    model = bp.Sequential([layer(2), Dense(1)])
+    model.compile("sgd", "mse")
+    X = kind(frame)
+    with pytest.raises(ShapeError, match=r"np\.asarray\(X\)\[\.\.\., np\.newaxis\]"):
+        model.fit(X, np.zeros(20), verbose=0)
+    model.fit(np.asarray(X)[..., np.newaxis], np.zeros(20), verbose=0)

@@ -96,7 +96,7 @@ SHAPES = {
     ),
     "no channels": (
         lambda: trained(Conv2D(4, 3), x=X[..., 0]),
-        ["(N, H, W, C)", "(N, 8, 8)", "X[..., np.newaxis]"],
+        ["(N, H, W, C)", "(N, 8, 8)", "np.asarray(X)[..., np.newaxis]"],
     ),
     "rank": (
         lambda: trained(Flatten(), Conv2D(4, 3)),

@@ -589,7 +589,12 @@ def test_confusion_matrix_can_be_drawn():
         (np.ones((2, 2, 2)), [0, 1], {}, r"y_true must hold class indices \(N,\) or rows"),
         ([0, 1], [0, 2], {"n_classes": 2}, "n_classes is 2, but there is a class 2"),
         (column([0.2, 1.0]), [0, 1], {}, "y_true must hold class indices"),
-        ([0, 1], column([-0.4, 2.5]), {}, r"from -0.4 to 2.5: of logits pass \(y_pred > 0\)"),
+        (
+            [0, 1],
+            column([-0.4, 2.5]),
+            {},
+            r"from -0.4 to 2.5: of logits pass np\.asarray\(y_pred\) > 0",
+        ),
         ([0, 1], column([0.4, np.inf]), {}, "from 0.4 to inf"),
         ([0, 1], [-0.4, 2.5], {}, r"of logits of one output pass \(y_pred > 0\)"),
     ],

@@ -463,7 +463,7 @@ def test_grid_captions_do_not_overlap(images: Array) -> None:
     [
         ({"images": np.ones((12, 8))}, r"images must have the shape .* \(12, 8\)"),
         ({"images": np.ones((12, 3, 3, 3))}, r"images must have the shape .* \(12, 3, 3, 3\)"),
-        ({"labels": np.ones((12, 10))}, r"labels .*\(12, 10\).*argmax"),
+        ({"labels": np.ones((12, 10))}, r"labels .*\(12, 10\).*np\.argmax\(labels, axis=1\)"),
         ({"labels": LABELS[:3]}, "labels must hold one class index for each of 12"),
         ({"predictions": LABELS + 0.5}, "predictions must hold class indices"),
         ({"predictions": np.full(12, np.inf)}, "predictions must hold class indices"),

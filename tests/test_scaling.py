@@ -5,6 +5,7 @@ from collections import deque
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -368,3 +369,12 @@ def test_batches_of_other_features_are_refused(rng: Any) -> None:
     assert layer.mean is None
     with pytest.raises(TypeError, match=r"it is a dict: pass one array, such as np\.column_stack"):
         layer.adapt({"a": X[:, 0]})
+
+
+@pytest.mark.parametrize("column", [pd.Series([1.0, 2.0]), [1.0, 2.0]])
+def test_the_advice_on_a_single_column_is_code(column: Any) -> None:
+    scaling = Normalization()
+    with pytest.raises(ShapeError, match=r"use np\.asarray\(X\)\.reshape\(-1, 1\) for one feature"):
+        scaling.adapt(column)
+    scaling.adapt(np.asarray(column).reshape(-1, 1))
+    assert scaling.mean == 1.5

@@ -299,3 +299,36 @@ def test_digits_that_are_lost_in_padding_are_told_of():
         pad_sequences(times, dtype="float32")
     pad_sequences(times, dtype="float64")
     pad_sequences([[0.1, 0.2], []], dtype="float32")
+
+
+@pytest.mark.parametrize(
+    ("missing", "shown"), [(None, "None"), (np.nan, "nan"), (pd.NA, "<NA>")], ids=repr
+)
+def test_a_sequence_that_is_missing_is_named_by_its_row(missing: Any, shown: str) -> None:
+    for column in ([[1, 2], [3], missing], pd.Series([[1, 2], [3], missing])):
+        with pytest.raises(ValueError, match=f"^sequences holds {shown}, first in row 2: remove"):
+            pad_sequences(column)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [["to be", None], pd.Series(["to be", None]), pl.Series(["a", None]), pa.array(["a", None])],
+)
+def test_a_text_that_is_missing_is_named_by_its_row(texts: Any) -> None:
+    for call in (Vocabulary, Vocabulary("to be").encode):
+        with pytest.raises(ValueError, match=r"^texts holds (None|nan), first in row 1: remove or"):
+            call(texts)
+
+
+def test_a_text_of_an_array_is_a_text() -> None:
+    texts = np.array(["to be", "or not"])
+    vocabulary = Vocabulary(texts)
+    np.testing.assert_array_equal(vocabulary.encode(texts[0]), vocabulary.encode("to be"))
+    assert Vocabulary(texts[0]).tokens == ["be", "to"]
+
+
+def test_texts_that_are_cut_into_words_are_joined_as_the_error_advises() -> None:
+    words = [["to", "be"], ["or", "not"]]
+    with pytest.raises(TypeError, match=r"one of them is \['to', 'be'\]: join .* ' '.join"):
+        Vocabulary(words)  # type: ignore[arg-type]
+    assert Vocabulary([" ".join(each) for each in words]).tokens == ["be", "not", "or", "to"]

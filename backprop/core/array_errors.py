@@ -1,5 +1,6 @@
 """The errors about what cannot be read as an array of numbers: what it is, where, what to do."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -103,6 +104,11 @@ def is_written_number(text: str | bytes) -> bool:
     return True
 
 
+def is_missing(value: Any) -> bool:
+    """Whether an object stands for a missing one: None, NA and their like, or nan."""
+    return type(value).__name__ in GAPS or (isinstance(value, float) and math.isnan(value))
+
+
 def refuse_gap(name: str, what: str, where: str) -> NoReturn:
     """The error for what is missing."""
     raise ValueError(f"{name} holds {what}, first in {where}: remove or replace it first.")
@@ -162,15 +168,28 @@ def first_of(x: Array, kind: type) -> Array:
     return found
 
 
+def check_no_gap(x: Array, name: str, column: str = "") -> None:
+    """Refuses what stands for a missing value among objects: ``None``, ``NA`` and their like.
+
+    ``column`` is what error messages say after the row.
+    """
+    for kind in set(map(type, x.flat)):
+        if kind.__name__ in GAPS:
+            index = first_of(x, kind)
+            refuse_gap(name, repr(x[tuple(index)]), place(index) + column)
+
+
 def check_present(labels: Array, name: str) -> None:
-    """Refuses what is not equal to itself: nan, and missing dates."""
+    """Refuses gaps among labels, and what is not equal to itself: nan, and missing dates."""
+    if labels.dtype.kind == "O":
+        check_no_gap(labels, name)
     missing = np.argwhere(np.asarray(labels != labels, bool))
     if len(missing):
         refuse_gap(name, "NaT" if labels.dtype.kind in "mM" else "nan", place(missing[0]))
 
 
 def check_one_kind(labels: Array, name: str) -> None:
-    """Refuses labels that cannot be sorted: text beside numbers, and objects of other kinds.
+    """Refuses labels that cannot be sorted: gaps, text beside numbers, objects of other kinds.
 
     Args:
         labels: An array of objects that are not all numbers.
@@ -189,6 +208,18 @@ def check_one_kind(labels: Array, name: str) -> None:
             f"{name} must hold labels of one kind, text or numbers, but {' and '.join(shown)}: "
             f"pass text, such as np.asarray({name}).astype(str)."
         )
+
+
+def numbering(labels: Array, name: str) -> str:
+    """The code that numbers labels.
+
+    Raises:
+        ValueError: One is missing, which cannot be sorted among text.
+        TypeError: They are of several kinds, likewise.
+    """
+    if labels.dtype.kind == "O":
+        check_one_kind(labels, name)
+    return f"np.unique({name}, return_inverse=True)[1]"
 
 
 def refuse_vectors(x: Any, arrays: Sequence[Array], labels: Sequence[Any], name: str) -> NoReturn:

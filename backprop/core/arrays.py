@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.array_errors import (
-    GAPS,
+    check_no_gap,
     describe,
     first_not_finite,
     first_of,
@@ -27,7 +27,7 @@ from backprop.core.array_errors import (
     refuse_vectors,
 )
 from backprop.core.errors import in_code, said
-from backprop.core.frames import check_alike
+from backprop.core.frames import check_alike, labels_of
 from backprop.core.readable import SEQUENCES, columns_of, read, readable
 from backprop.core.types import Array, as_array, is_sparse
 
@@ -153,10 +153,7 @@ def from_objects(x: Array, name: str, column: str = "") -> Array:
     kinds = set(map(type, x.flat))
     if any(issubclass(kind, str | bytes) for kind in kinds):
         return x
-    for kind in kinds:
-        if kind.__name__ in GAPS:
-            index = first_of(x, kind)
-            refuse_gap(name, repr(x[tuple(index)]), place(index) + column)
+    check_no_gap(x, name, column)
     if any(is_sparse(each) for each in x.flat[:1]):
         raise TypeError(
             f"{name} holds sparse matrices: pass {joined(f'list({in_code(name)})', name)}."
@@ -290,7 +287,15 @@ def check_frames(items: Iterable[Any], name: str) -> None:
     for k, item in enumerate(items):
         if columns_of(item) is not None:
             first = first or (k, item)
-            check_alike(first[1], f"{name}[{first[0]}]", item, f"{name}[{k}]")
+            try:
+                check_alike(first[1], f"{name}[{first[0]}]", item, f"{name}[{k}]")
+            except ValueError as error:
+                if set(labels_of(first[1]) or ()) & set(labels_of(item) or ()):
+                    raise
+                code = f"np.concatenate({in_code(name)}, axis=-1)"
+                raise ValueError(
+                    f"{error} If these are several inputs: a model has one, such as {code}."
+                ) from None
 
 
 def asarray(x: Any, name: str, column: str = "") -> Array:

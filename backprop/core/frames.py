@@ -1,6 +1,7 @@
 """The columns of data frames: what was first trained on says their names and order."""
 
-from collections import Counter
+import math
+from collections import Counter, deque
 from typing import Any
 
 import numpy as np
@@ -9,15 +10,32 @@ from backprop.core.errors import in_code
 
 Labels = tuple[Any, ...]
 
+LISTS = (list, tuple, deque)
+
 
 def labels_of(x: Any) -> Labels | None:
-    """The labels of a frame of pandas, Polars or PyArrow, or of records; None if x is none."""
+    """The labels of a frame of pandas, Polars or PyArrow, or of records; None if x is none.
+
+    Those of a list are the labels of its frames, each of which is a sample, or a batch.
+    """
+    if isinstance(x, LISTS):
+        return labels_of(x[0]) if x and not isinstance(x[0], LISTS) else None
     if isinstance(x, np.ndarray):
         names: Labels | None = x.dtype.names
         return names
     if hasattr(x, "iloc") or hasattr(x, "iter_columns"):
-        return tuple(x.columns) if hasattr(x, "columns") else None
+        return comparable(tuple(x.columns)) if hasattr(x, "columns") else None
     return tuple(x.column_names) if hasattr(x, "column_names") else None
+
+
+def comparable(labels: Any) -> Any:
+    """Labels of which nan is always the same object: others are not equal to it.
+
+    So it is where ``get_dummies(…, dummy_na=True)`` counts gaps, and each file gives another one.
+    """
+    if isinstance(labels, tuple):
+        return tuple(map(comparable, labels))
+    return math.nan if isinstance(labels, float) and math.isnan(labels) else labels
 
 
 def check_labels(
@@ -40,11 +58,13 @@ def check_labels(
     labels = labels_of(x)
     if known is None or labels is None:
         return labels or known
-    if labels != tuple(known):
+    known = comparable(tuple(known))
+    if labels != known:
         code = "{}.select({})" if hasattr(x, "column_names") else "{}[{}]"  # of PyArrow, or others
         advice = f"pass {code.format(in_code(name), 'list(model.feature_names)')}"
         each_once = all(labels.count(label) == 1 for label in known)  # so that these can be chosen
-        if not each_once or callable(x) or name.startswith("validation ") or "model" not in learnt:
+        chosen = each_once and not callable(x) and not isinstance(x, LISTS)
+        if not chosen or name.startswith("validation ") or "model" not in learnt:
             advice = "pass these, in this order"
         raise ValueError(
             f"{name} has {difference(labels, known)}, but {learnt} the columns {shown(known)}: "

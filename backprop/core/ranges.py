@@ -54,7 +54,7 @@ def finite_rows(X: Array) -> Array:
     if X.ndim < 2:
         raise ShapeError(
             f"X must have a row for each sample, or make batches of such rows, but its shape is "
-            f"{X.shape}: use X.reshape(-1, 1) for one feature."
+            f"{X.shape}: use np.asarray(X).reshape(-1, 1) for one feature."
         )
     check_finite(X, "X holds")
     return X

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.array_errors import refuse_gap
+from backprop.core.array_errors import is_missing, refuse_gap
 from backprop.core.arrays import as_python, check_frames, to_array
 from backprop.core.checks import check_choice, check_integer
 from backprop.core.errors import ShapeError, said
@@ -145,10 +145,13 @@ def as_sequence(given: Any, k: int) -> Array:
     """One sequence as an array.
 
     Raises:
-        ValueError: It is no sequence of numbers.
+        ValueError: It is no sequence of numbers, or is missing.
     """
+    given = as_python(given)
+    if is_missing(given):
+        refuse_gap("sequences", str(given), f"row {k}")
     try:
-        array = to_array(as_python(given), f"sequences[{k}]")
+        array = to_array(given, f"sequences[{k}]")
     except ShapeError:  # ragged
         array = np.asarray("")
     if array.ndim < 1 or (array.size and array.dtype.kind not in "fiub"):

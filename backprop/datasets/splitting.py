@@ -50,7 +50,8 @@ def stratified_split(
         >>> np.bincount(y), np.bincount(y_test)
         (array([3, 3]), array([2, 2]))
     """
-    X, y = any_array(X, "X"), to_array(y, "y")
+    as_classes = to_array if columns_of(y) is None else any_array  # a column of text is told below
+    X, y = any_array(X, "X"), as_classes(y, "y")
     if y.ndim != 1:
         raise ShapeError(
             f"stratified_split needs one class a sample in y, of shape (N,), but received shape "

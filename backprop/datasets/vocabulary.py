@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.array_errors import is_missing, refuse_gap
 from backprop.core.arrays import as_numbers, as_python
 from backprop.core.checks import check_choice, check_integer
 from backprop.core.durable import FilePath, check_file, replacing
@@ -162,13 +163,20 @@ def as_texts(texts: str | Iterable[str]) -> list[str]:
 
     Raises:
         TypeError: They are no strings.
+        ValueError: One is missing.
     """
+    if isinstance(texts, str):
+        return [texts]
     check_no_table(texts, "texts")
     if not hasattr(texts, "__iter__") or getattr(texts, "shape", None) == ():
         given = said(texts)
         raise TypeError(f"texts must be one string or a list of strings, but they are {given}.")
-    found = [texts] if isinstance(texts, str) else list(map(as_python, texts))
-    for text in found:
+    found = list(map(as_python, texts))
+    for k, text in enumerate(found):
+        if is_missing(text):
+            refuse_gap("texts", str(text), f"row {k}")
         if not isinstance(text, str):
-            raise TypeError(f"texts must be strings, but one of them is {said(text)}.")
+            words = isinstance(text, list | tuple | np.ndarray)
+            advice = ": join the words of each by ' '.join(…)" if words else ""
+            raise TypeError(f"texts must be strings, but one of them is {said(text)}{advice}.")
     return found

@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 
 from backprop.core.array_errors import (
-    GAPS,
+    check_no_gap,
     check_one_kind,
     check_present,
     describe,
-    first_of,
-    place,
     refuse_gap,
     refuse_kind,
 )
@@ -125,11 +123,8 @@ def as_labels(y: Any, name: str) -> Any:
         y = found = found.astype(object)
     if found.dtype.kind != "O" or not found.ndim:
         return y
+    check_no_gap(found, name)
     kinds = set(map(type, found.flat))
-    for kind in kinds:
-        if kind.__name__ in GAPS:
-            index = first_of(found, kind)
-            refuse_gap(name, repr(found[tuple(index)]), place(index))
     if all(map(is_number, kinds)):
         return from_objects(found, name)
     if not any(map(is_vector, kinds)):

@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop import callbacks as callback_classes
 from backprop.callbacks import Callback
-from backprop.core.arrays import as_numbers, to_array
+from backprop.core.arrays import NUMBERS, as_numbers, to_array
 from backprop.core.checks import check_list
 from backprop.core.errors import ShapeError, said
 from backprop.core.frames import check_columns
@@ -16,6 +16,7 @@ from backprop.core.lookup import is_function
 from backprop.core.ranges import check_finite
 from backprop.core.types import Array, is_sparse
 from backprop.data.inputs import as_csr
+from backprop.data.sources import check
 from backprop.layers import Layer
 from backprop.layers.block import Block, walk
 
@@ -174,7 +175,7 @@ def columns_of(models: Sequence[Any], x: Any) -> Iterator[None]:
 def of_all(
     x: Any, y: Array, weight: Array | None, rows: Sequence[Array | None], models: Sequence[Any]
 ) -> Iterator[None]:
-    """Has errors about numbers that are not finite name their rows among all samples.
+    """Has errors about text, gaps and what is not finite name their rows among all samples.
 
     Args:
         x: Inputs, as for the next two.
@@ -185,7 +186,9 @@ def of_all(
     """
     try:
         yield
-    except ValueError:
+    except (TypeError, ValueError):
+        if y.dtype.kind not in NUMBERS:
+            check(models[0], x, y, weight)
         found = [each for each in rows if each is not None]
         used = np.unique(np.concatenate(found)) if found else np.arange(len(y))
         dtype = models[0].dtype

@@ -5,7 +5,7 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 
-from backprop.core.array_errors import NO_NUMBERS, refuse_kind
+from backprop.core.array_errors import NO_NUMBERS, numbering, refuse_kind
 from backprop.core.arrays import as_numbers, to_array
 from backprop.core.buffers import Buffers
 from backprop.core.errors import ShapeError, rearranged
@@ -116,7 +116,7 @@ class CheckedLoss(LastPass):
         if target.dtype.kind not in "fiub":
             if target.dtype.kind in "OUST" and self.outputs is None:  # no classes to be numbered
                 refuse_kind(target, f"{self}: targets must be numbers, but ", "y")
-            advice = "number classes, for example with np.unique(y, return_inverse=True)[1]"
+            advice = f"number classes, for example with {numbering(target, 'y')}"
             raise TypeError(
                 f"{self}: targets must be numbers, but their dtype is {target.dtype}: "
                 f"{NO_NUMBERS.get(target.dtype.kind, advice)}."

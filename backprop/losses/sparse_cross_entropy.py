@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core import functional
+from backprop.core.array_errors import numbering
 from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_finite
@@ -107,7 +108,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         if target.dtype.kind not in "fiub":
             raise TypeError(
                 f"{self}: targets must be class indices, but their dtype is {target.dtype}: "
-                f"number the classes, for example with np.unique(y, return_inverse=True)[1]."
+                f"number the classes, for example with {numbering(target, 'y')}."
             )
         check_finite(target, f"{self}: the targets hold")
         if target.dtype.kind == "f" and not np.array_equal(target, np.floor(target)):

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.array_errors import check_one_kind
 from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
@@ -76,6 +77,7 @@ def as_classes(Y: Array, name: str, scores: bool = True) -> Array:
         name: What they are called in error messages.
         scores: Whether floats in rows may be scores, of which the first of the largest counts.
     """
+    code = f"np.asarray({name})"  # of a list or a frame, too
     if Y.ndim == 2:
         if Y.dtype.kind == "f" and (lost := np.isnan(Y).any(axis=1)).any():
             raise ValueError(f"{name} has a nan in row {lost.argmax()}, which names no class.")
@@ -85,7 +87,7 @@ def as_classes(Y: Array, name: str, scores: bool = True) -> Array:
                 if not 0 <= Y.min() <= Y.max() <= 1:
                     raise ValueError(
                         f"{name} must be probabilities from 0 to 1 if it is one column, but it "
-                        f"runs from {Y.min():.4g} to {Y.max():.4g}: of logits pass ({name} > 0)."
+                        f"runs from {Y.min():.4g} to {Y.max():.4g}: of logits pass {code} > 0."
                     )
                 Y = Y > 0.5
         elif Y.shape[1]:
@@ -98,7 +100,7 @@ def as_classes(Y: Array, name: str, scores: bool = True) -> Array:
                     f"others: {advice}."
                 )
             if not (scores and Y.dtype.kind == "f"):
-                advice = f"for answers to several questions take {name}[:, k], one after the other."
+                advice = f"for answers to several questions take {code}[:, k], one after the other."
                 check_one_class(Y, name, advice)
             Y = Y.argmax(axis=1)
     if Y.ndim != 1:
@@ -110,10 +112,12 @@ def as_classes(Y: Array, name: str, scores: bool = True) -> Array:
     if not numbers or not np.isfinite(Y).all() or (Y < 0).any() or (Y % 1).any():
         advice = "for probabilities of one output pass (probabilities > 0.5)"
         if not numbers:
+            if Y.dtype.kind == "O":
+                check_one_kind(Y, name)
             advice = f"number what is {Y.flat[0]!s:.20} and the like, as np.unique does"
         elif (Y < 0).any() and not (Y % 1).any():
-            advice = f"of labels -1 and 1 pass ({name} > 0), and leave out what names no class"
+            advice = f"of labels -1 and 1 pass {code} > 0, and leave out what names no class"
         elif (Y < 0).any():
-            advice = f"of logits of one output pass ({name} > 0)"
+            advice = f"of logits of one output pass {code} > 0"
         raise ValueError(f"{name} must hold class indices, whole numbers from 0 on: {advice}.")
     return Y.astype(np.intp)

@@ -62,9 +62,9 @@ def decision_regions(
     """Draw the class that ``predict`` gives each point of the plane, paler where it is unsure.
 
     Args:
-        predict: A model, whose outputs may be logits if its loss takes them, or a function that
-            takes points ``(M, 2)`` and returns class probabilities ``(M, K)``, or the probability
-            of class 1 ``(M,)`` or ``(M, 1)``, or class indices (integers) ``(M,)``.
+        predict: A model, whose outputs may be logits if its loss takes them, an estimator, or a
+            function that takes points ``(M, 2)`` and returns class probabilities ``(M, K)``, or the
+            probability of class 1 ``(M,)`` or ``(M, 1)``, or class indices (integers) ``(M,)``.
         X: Samples ``(N, 2)``.
         y: Their classes ``(N,)``, as indices.
         class_names: Names of the classes; their indices by default.
@@ -130,6 +130,9 @@ def plane(predict: Any, X: Array, y: Array, resolution: int) -> Plane:
     """What ``predict`` says of a grid of points around the samples; see ``decision_regions``."""
     model = getattr(predict, "__self__", predict)  # whose method it may be
     check_labels(X, getattr(model, "feature_names", None), "X")
+    fitted = getattr(model, "feature_names_in_", None)  # of scikit-learn's estimators
+    if fitted is not None:
+        check_labels(X, tuple(fitted), "X", "the estimator was fitted to")
     predict = getattr(predict, "predict", predict)
     if not callable(predict):
         raise TypeError(
@@ -150,7 +153,7 @@ def plane(predict: Any, X: Array, y: Array, resolution: int) -> Plane:
     points = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)  # (r, r, 2) -> (r*r, 2)
     if np.asarray(X).dtype.kind == "f":
         points = points.astype(np.asarray(X).dtype)
-    answer = _of_logits(model, predict(points))
+    answer = _of_logits(model, predict(points if fitted is None else _in_frame(points, X)))
     share = _as_probabilities(answer, len(points), int(classes.max()) + 1)
     return Plane(samples, classes, across, up, share)
 
@@ -163,6 +166,13 @@ def _of_logits(model: Any, answer: Array) -> Array:
             several = answer.shape[-1] > 1 and getattr(loss, "outputs", None) != "answers"
             return softmax(answer)[0] if several else sigmoid(answer)
     return answer
+
+
+def _in_frame(points: Array, X: Any) -> Any:
+    """The points in a frame with the columns of X, which a pipeline may choose by name."""
+    if hasattr(X, "iloc"):  # pandas
+        return type(X)(points, columns=X.columns)
+    return type(X)(points, schema=X.columns) if hasattr(X, "iter_columns") else points  # Polars
 
 
 def _as_probabilities(answer: Array, points: int, classes: int) -> Array:

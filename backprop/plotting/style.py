@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backprop.core.array_errors import numbering
 from backprop.core.arrays import NUMBERS, is_masked, to_array
 from backprop.core.checks import check_list
 from backprop.core.durable import FilePath, check_file, replacing
@@ -249,13 +250,13 @@ def class_indices(name: str, values: object, count: int) -> Array:
     if array.shape not in ((count,), (count, 1)):
         raise ValueError(
             f"{name} must hold one class index for each of {count} samples but has the shape "
-            f"{array.shape}: of one-hot rows take .argmax(axis=1)."
+            f"{array.shape}: of one-hot rows take np.argmax({name}, axis=1)."
         )
     array = array.reshape(count)
     if array.dtype.kind not in "iub" and not (
         array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.round(array)).all()
     ):
-        advice = f"number the classes, for example with np.unique({name}, return_inverse=True)[1]"
+        advice = f"number the classes, for example with {numbering(array, name)}"
         if array.dtype.kind == "f" and ((array >= 0) & (array <= 1)).all():
             advice = f"of probabilities pass ({name} > 0.5)"
         raise ValueError(

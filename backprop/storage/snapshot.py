@@ -13,6 +13,7 @@ import numpy as np
 
 from backprop.core.checks import check_flag
 from backprop.core.errors import ShapeError, said
+from backprop.core.frames import comparable
 from backprop.core.lookup import takes
 from backprop.core.parameters import Parameters
 from backprop.core.ranges import check_overflow
@@ -112,7 +113,9 @@ def check_columns(mine: Any, names: Any, origin: str) -> None:
     """
     if names is not None and not isinstance(names, tuple):
         raise TypeError(f"feature_names is {names!r}")
-    if mine is not None and names is not None and tuple(mine) != names:
+    if mine is None or names is None:
+        return
+    if comparable(tuple(mine)) != comparable(names):
         raise ValueError(
             f"{origin} was trained on the columns {', '.join(map(repr, names[:8]))}"
             f"{', …' if len(names) > 8 else ''}, but the model on "

@@ -596,7 +596,7 @@ def test_confusion_matrix_can_be_drawn():
             r"from -0.4 to 2.5: of logits pass np\.asarray\(y_pred\) > 0",
         ),
         ([0, 1], column([0.4, np.inf]), {}, "from 0.4 to inf"),
-        ([0, 1], [-0.4, 2.5], {}, r"of logits of one output pass \(y_pred > 0\)"),
+        ([0, 1], [-0.4, 2.5], {}, r"of logits of one output pass np.asarray\(y_pred\) > 0"),
     ],
 )
 def test_confusion_matrix_refuses(true, guess, options, message):

@@ -462,7 +462,9 @@ PUBLIC = {
 @each("name", [name for name, public in PUBLIC.items() if inspect.isfunction(public)])
 def test_every_function_answers_arguments_that_it_does_not_take(name):
     function = PUBLIC[name]
-    with pytest.raises(TypeError, match=f"^{function.__name__} has no argument eggs: its arg"):
+    with pytest.raises(
+        TypeError, match=f"^{function.__name__} has no argument eggs: it(s arg| takes none)"
+    ):
         function(eggs=3)
 
 
@@ -479,7 +481,7 @@ def test_every_function_answers_arguments_that_it_does_not_take(name):
 ])  # fmt: skip
 def test_verbs_of_what_a_fit_or_explain_returns_do_so_too(verb):
     given = {"model": classifier(), "X": X, "C": C, "ReLU": ReLU}
-    with pytest.raises(TypeError, match=r"has no argument size: its arguments are"):
+    with pytest.raises(TypeError, match=r"has no argument size: it(s arguments are| takes none)"):
         eval(f"model.{verb}", given)
 
 

@@ -65,13 +65,26 @@ def are_indices(target: Array, output_shape: Shape) -> bool:
 
 
 def as_rows(target: Array, output_shape: Shape) -> str:
-    """The code that makes one-hot rows of class indices, which may stand in a list or a frame."""
-    y = "y"
+    """The code that makes one-hot rows of classes, which may stand in a list or a frame.
+
+    Classes such as −1 and 1, or 1, 2, 3, are numbered from 0 first: as indices they would be other
+    rows, or none. Where there are more of them than outputs, the code is empty.
+    """
+    y, K, classes = "y", output_shape[-1], np.unique(target)
+    if len(classes) > K:
+        return ""
     if target.ndim > len(output_shape):
         y = "np.ravel(y)" if target.ndim == 2 else "y[..., 0]"
-    if target.dtype.kind not in "iu":
-        y = f"np.asarray({y}, int)"
-    return f"np.eye({output_shape[-1]})[{y}]"
+    if from_0_on(classes, K):
+        y = y if target.dtype.kind in "iu" else f"np.asarray({y}, int)"
+    else:
+        y = f"np.unique({y}, return_inverse=True)[1]"
+    return f"np.eye({K})[{y}]"
+
+
+def from_0_on(classes: Array, n_classes: int) -> bool:
+    """Whether classes are numbers from 0 to K − 1."""
+    return bool(((classes >= 0) & (classes < n_classes)).all())
 
 
 def for_each_output(target: Array, output_shape: Shape) -> str:
@@ -80,7 +93,8 @@ def for_each_output(target: Array, output_shape: Shape) -> str:
         return at_each_step(target.shape[1])
     rows = ""
     if are_indices(target, output_shape) and target.dtype.kind in "iub":
-        rows = f"; of class indices {as_rows(target, output_shape)} makes rows"
+        code = as_rows(target, output_shape)
+        rows = f"; of class indices {code} makes rows" if code else ""
     return (
         f"pass one target for each output, or change the number of units of the last layer{rows}."
     )

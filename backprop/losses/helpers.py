@@ -91,12 +91,26 @@ def for_each_output(target: Array, output_shape: Shape) -> str:
     """What to do about targets that are not one for each output."""
     if target.ndim > len(output_shape) + 1:
         return at_each_step(target.shape[1])
+    sizes = target.shape[1 : len(output_shape)]  # (H, W), or (T,)
+    if target.ndim > 2 and sizes != output_shape[:-1]:
+        return other_sizes(len(sizes))
     rows = ""
     if are_indices(target, output_shape) and target.dtype.kind in "iub":
         code = as_rows(target, output_shape)
         rows = f"; of class indices {code} makes rows" if code else ""
     return (
         f"pass one target for each output, or change the number of units of the last layer{rows}."
+    )
+
+
+def other_sizes(axes: int) -> str:
+    """What to do about targets of other rows and columns, or of another number of steps."""
+    kept, restored = "as many steps", "Conv1DTranspose or UpSampling1D"
+    if axes == 2:
+        kept, restored = "as many rows and columns", "Conv2DTranspose or UpSampling2D"
+    return (
+        f"let both have {kept}: convolutions and pooling with padding='same' cut no border off, "
+        f"and {restored} undoes strides."
     )
 
 

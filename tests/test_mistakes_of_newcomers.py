@@ -237,6 +237,24 @@ CALLS = {
     "a step of the model": (lambda: compiled().optimizer.step(compiled()), "SGD.step takes the"),
     "a step of L-BFGS": (lambda: bp.optimizers.LBFGS().step(), "LBFGS cannot take a step"),
     "curves": (lambda: plotting.loss_curves({"loss": [1.0]}, 5), "keys must be a list"),
+    "a model of a model": (lambda: bp.Sequential(classifier()), "a list of layers in its place"),
+    "a block of a model": (lambda: Residual(classifier()), "a list of layers in its place"),
+    "branches of a model": (lambda: Parallel(classifier()), "a list of layers in its place"),
+    "a shortcut": (lambda: Residual([Dense(3)], shortcut=True), "layers come from bp.layers"),
+    "a class of layers": (lambda: bp.Sequential(Dense), "add the parentheses"),
+    "a layer by name": (lambda: Chain("relu"), r"objects such as Dense\(8\)"),
+    "weights of a model": (
+        lambda: compiled().set_weights(compiled()),
+        r"must be a list of arrays.*: get_weights\(\) of a model returns one",
+    ),
+    "weights of a file": (
+        lambda: compiled().set_weights("weights.npz"),
+        r"model\.load_weights\(path\) reads",
+    ),
+    "weights by name": (
+        lambda: compiled().set_weights({"a": X}),
+        r"pass list\(weights\.values\(\)\)",
+    ),
 }
 
 

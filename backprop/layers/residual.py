@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_list
 from backprop.core.errors import ShapeError
 from backprop.core.frozen import FixedList
 from backprop.core.types import Array, Shape, as_array
@@ -21,7 +20,7 @@ from backprop.layers.block import (
     shape_through,
     warn_of_one_alone,
 )
-from backprop.layers.chain import Chain, as_layer
+from backprop.layers.chain import Chain, as_layer, layers_in
 
 
 class Residual(Block):
@@ -57,12 +56,12 @@ class Residual(Block):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        given = check_list(layers, "layers")
+        given = layers_in(layers, "layers")
         if not given:
             raise ValueError("Residual needs at least one layer, but the list is empty.")
         self.layers = FixedList([self.adopt(as_layer(layer)) for layer in given], ADVICE)
         if not isinstance(shortcut, Chain | None):
-            shortcut = Chain(check_list(shortcut, "shortcut"))
+            shortcut = Chain(layers_in(shortcut, "shortcut"))
         self.shortcut = shortcut
         if shortcut is not None:
             shortcut.name = "shortcut"

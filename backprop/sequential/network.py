@@ -11,7 +11,7 @@ import numpy as np
 from backprop import inspection
 from backprop.callbacks import Callback
 from backprop.core import console
-from backprop.core.checks import check_dtype, check_integer, check_list, check_shape, is_row
+from backprop.core.checks import check_dtype, check_integer, check_shape, is_row
 from backprop.core.errors import NotBuiltError, ShapeError, said
 from backprop.core.frames import check_columns
 from backprop.core.parameters import Parameter, Parameters
@@ -23,6 +23,7 @@ from backprop.engine import owners
 from backprop.engine.forward import forward_in_parts
 from backprop.layers import Chain, Input, Layer
 from backprop.layers.block import forward_through, mask_through, takes, walk
+from backprop.layers.chain import layers_in
 from backprop.layers.held import distinct, look_at_held, take_in
 from backprop.layers.input import check_brackets
 from backprop.losses import Loss
@@ -72,7 +73,7 @@ class Network(Weights):
         self._seed_with(seed)
         self._regularized = list[Parameter]()
         self._entrance, self._penalizing = list[Layer](), list[Layer]()
-        for layer in check_list(layers, "layers"):
+        for layer in layers_in(layers, "layers"):
             self.add(layer)
 
     @property

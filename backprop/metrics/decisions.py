@@ -32,22 +32,29 @@ def rows(
         T = c[..., np.newaxis] == np.arange(n_classes)
     else:
         P, Y = metric.paired(P, Y)
-        check_order(metric, P, Y)
+        check_by_hand(metric, P, Y)
         T = Y > 0.5
     K = P.shape[-1]
     w = None if sample_weight is None else metric.spread(sample_weight, P.shape).reshape(-1, K)
     return P.reshape(-1, K), T.reshape(-1, K), w
 
 
-def check_order(metric: Metric, P: Array, Y: Array) -> None:
-    """Checks that a metric that is used by hand is not given the targets first.
+def check_by_hand(metric: Metric, P: Array, Y: Array) -> None:
+    """Checks that a metric that is used by hand is given answers, and not the targets first.
 
     Raises:
-        ValueError: The predictions are all 0 and 1, and the targets many numbers between these.
+        ValueError: No target means no, as of classes 1 and 2; or the predictions are all 0 and 1,
+            and the targets many numbers between these.
     """
-    if metric._tried is not None or not np.isin(P, (0, 1)).all():  # training has tried it
+    if metric._tried is not None:  # training has tried it, and warns
         return
-    if len(np.unique(Y[(Y > 0) & (Y < 1)])) > 2:  # a label that is smoothed is one of two numbers
+    if P.dtype.kind == "f" and P.size and 1 <= Y.min() < Y.max():
+        raise ValueError(
+            f"metric {metric.name!r}: targets above 0.5 mean yes, as all of these do, which run "
+            f"from {Y.min():g} to {Y.max():g}: pass targets of 0 and 1."
+        )
+    if np.isin(P, (0, 1)).all() and len(np.unique(Y[(Y > 0) & (Y < 1)])) > 2:
+        # a label that is smoothed is one of two numbers
         raise ValueError(
             f"metric {metric.name!r}: the predictions are all 0 and 1, but the targets lie between "
             f"them: write metric.update(prediction, target), the predictions first."

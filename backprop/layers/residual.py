@@ -141,11 +141,16 @@ class Residual(Block):
 
 
 def projection_to(shape: Shape, other: Shape) -> str:
-    """The layer that brings samples of the shape ``other`` to ``shape``; "" if none does so."""
+    """The layers that bring samples of the shape ``other`` to ``shape``; "" if none do so."""
+    dense = f"Dense({shape[-1]})"
     if shape[:-1] == other[:-1]:
-        return f"Dense({shape[-1]})"
-    if len(shape) not in (2, 3) or 0 in shape:
+        return dense
+    if len(shape) not in (2, 3) or 0 in (*shape, *other):
         return ""
+    factors = tuple(m // n for n, m in zip(other[:-1], shape[:-1], strict=True))
+    if tuple(n * k for n, k in zip(other[:-1], factors, strict=True)) == shape[:-1]:
+        up = f"UpSampling{len(factors)}D({factors if len(factors) > 1 else factors[0]})"
+        return up if shape[-1] == other[-1] else f"{up}, {dense}"
     strides = tuple(-(-n // m) for n, m in zip(other[:-1], shape[:-1], strict=True))
     made = tuple(-(-n // s) for n, s in zip(other[:-1], strides, strict=True))
     return f"Conv{len(strides)}D({shape[-1]}, 1, strides={strides})" if made == shape[:-1] else ""

@@ -123,8 +123,10 @@ def extra_axes(target: Array, output_shape: Shape) -> str:
     advice = " Behind a recurrent layer leave out its return_sequences=True instead."
     return (
         "layers such as Dense and Conv2D work on the last axis and keep the others. For one "
-        "prediction a sample put Flatten() in front of the last Dense layer, or reshape the inputs "
-        "to (N, features): x.reshape(len(x), -1)." + advice * steps
+        "prediction a sample put Flatten() in front of the last Dense layer, where there is none "
+        "both at the end, or reshape the inputs to (N, features): x.reshape(len(x), -1)."
+        + advice
+        * steps
     )
 
 

@@ -39,7 +39,6 @@ from backprop.layers import (
     Rescaling,
     Reshape,
     Residual,
-    Sigmoid,
     Softmax,
     UpSampling2D,
 )
@@ -314,14 +313,13 @@ def test_a_loss_of_quantiles_shows_the_outputs_that_there_are():
 
 def test_a_network_of_convolutions_is_told_what_its_end_lacks():
     """It has no Dense layer for a Flatten to stand in front of."""
-    body, X, y = [Conv2D(1, 3), Sigmoid()], np.ones((6, 8, 8, 1)), np.ones(6)
-    model = bp.Sequential(body)
-    model.compile("sgd", "mse")
+    X, y = np.ones((6, 8, 8, 1)), np.ones(6)
+    short, whole = (bp.Sequential([Conv2D(1, 3), *end]) for end in ([], [Flatten(), Dense(1)]))
+    short.compile("sgd", "mse")
     with pytest.raises(ShapeError, match=r"last Dense layer, where there is none both at the end"):
-        model.fit(X, y, verbose=0)
-    model = bp.Sequential([*(layer.copy() for layer in model.layers), Flatten(), Dense(1)])
-    model.compile("sgd", "mse")
-    model.fit(X, y, verbose=0)
+        short.fit(X, y, verbose=0)
+    whole.compile("sgd", "mse")
+    whole.fit(X, y, verbose=0)
 
 
 @pytest.mark.parametrize("loss", ["dice", "tversky"])

@@ -93,9 +93,10 @@ def set_weights(parameters: Sequence[Parameter], weights: Sequence[Any]) -> None
         ValueError: One is masked, or too large for the dtype.
         ShapeError: Their number or a shape differs; nothing is changed then.
     """
-    if not is_row(weights):
-        raise no_list_of_arrays(weights)
-    arrays = [as_numbers(w, f"weights[{k}]") for k, w in enumerate(weights)]
+    given = () if weights is None else weights
+    if not is_row(given):
+        raise no_list_of_arrays(given)
+    arrays = [as_numbers(w, f"weights[{k}]") for k, w in enumerate(given)]
     if [a.shape for a in arrays] != [p.shape for p in parameters]:
         expected = ", ".join(f"{p.name} {p.shape}" for p in parameters)
         received = ", ".join(str(a.shape) for a in arrays)

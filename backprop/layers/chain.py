@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from backprop.core.checks import check_list, is_row
+from backprop.core.errors import said
+from backprop.core.lookup import in_place_of_a_layer
 from backprop.core.types import Array, Shape
 from backprop.layers.base import Layer
 from backprop.layers.block import (
@@ -123,9 +125,15 @@ def check_values_through(layers: Sequence[Layer], X: Array, name: str) -> None:
 
 
 def layers_in(given: Any, name: str) -> list[Any]:
-    """The layers of a list. Brackets are advised around layers alone: what is none is refused."""
-    helped = given is None or is_row(given) or isinstance(given, Layer | Mapping)
-    return check_list(given, name) if helped else [given]
+    """The layers of a list, which the argument of this name should be.
+
+    Raises:
+        TypeError: It is none; brackets are advised around layers alone.
+    """
+    if given is None or is_row(given) or isinstance(given, Layer | Mapping):
+        return check_list(given, name)
+    advice = in_place_of_a_layer(given)
+    raise TypeError(f"{name} must be a list of layers, but it is {said(given)}: {advice}.")
 
 
 def as_layer(given: Any) -> Any:

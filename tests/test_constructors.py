@@ -81,6 +81,7 @@ def test_what_is_no_number_or_not_finite_is_refused_by_name(kind, name, fraction
     bad += [np.array([0.5, math.nan])]
     bad += [10**400] if fraction else []
     listed = name in ("value", "q") or name == "thresholds"
+    listed |= f"{kind.__name__}.{name}" == "CategoricalFocalCrossentropy.alpha"
     bad += [["a"], [math.nan], {}] if listed else [[0.5], {}]
     bad += [] if fraction else [2.5, np.float64(2.0)]
     bad += [] if name in NEGATIVE else [-2, np.int64(-2), -0.5]

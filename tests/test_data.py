@@ -243,7 +243,7 @@ def test_dtypes():
 
 
 def test_ragged_rows_have_an_error_of_their_own():
-    with pytest.raises(ShapeError, match=r"^x cannot be made an array of samples: give all"):
+    with pytest.raises(ShapeError, match=r"^x\[0\] holds numbers beside vectors, first in row 1"):
         check_inputs([[[1, 2], 3], [4, 5]], None, [LAYER])
     with pytest.raises(ShapeError, match=r"^x holds numbers beside vectors, first in row 1"):
         check_inputs([[1, 2], 3], None, [LAYER])

@@ -244,7 +244,8 @@ class CategoricalFocalCrossentropy(CategoricalCrossentropy):
         np.maximum(M, np.finfo(Q.dtype).eps, out=M)
         F = np.power(M, self.gamma, out=self.buffer("focus", Q))
         F *= self.smooth(target)
-        F *= np.asarray(self.alpha, F.dtype)
+        alpha = self.alpha
+        F *= np.asarray(alpha, F.dtype) if isinstance(alpha, tuple) else alpha
         return F, M
 
     def logit_values(self, Z: Array, partition: Partition, target: Array) -> Array:

@@ -75,6 +75,24 @@ def test_files_that_others_read_say_by_what(tmp_path):
         bp.load_model(tmp_path / "m.safetensors")
 
 
+def test_files_of_ours_say_what_reads_them(tmp_path):
+    """All that was told of them were the names of their arrays."""
+    vocabulary, model, weights = (tmp_path / f"{name}.npz" for name in ("v", "m", "w"))
+    bp.datasets.Vocabulary("a b").save(vocabulary)
+    network = bp.Sequential([bp.Input(4), Dense(3)])
+    network.save(model)
+    network.save_weights(weights)
+    for load in (bp.load_model, network.load_weights, bp.load_onnx):
+        with pytest.raises(
+            bp.CorruptFileError, match=r"vocabulary, and datasets\.Vocabulary\.load"
+        ):
+            load(vocabulary)
+    for load in (bp.load_onnx, bp.datasets.Vocabulary.load):
+        for path in (model, weights):
+            with pytest.raises(bp.CorruptFileError, match=r"bp\.load_model.*model\.load_weights"):
+                load(path)
+
+
 def scores(y_true, y_pred):
     raise ValueError("a mix of multiclass and continuous-multioutput targets")
 

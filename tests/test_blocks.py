@@ -12,7 +12,9 @@ from backprop.layers import (
     Block,
     Chain,
     Columns,
+    Conv1DTranspose,
     Conv2D,
+    Conv2DTranspose,
     Cropping2D,
     Dense,
     Dropout,
@@ -25,6 +27,7 @@ from backprop.layers import (
     Residual,
     Softmax,
     Tanh,
+    UpSampling1D,  # noqa: F401  # which is advised
     UpSampling2D,
 )
 
@@ -387,7 +390,6 @@ def test_a_copy_of_other_shapes_is_refused():
             r"let both .*, for example by return_sequences=True\.$",
         ),
         (lambda: Residual([RepeatVector(3)]), (6,), r"\(6,\): let both make the same shape\.$"),
-        (lambda: Residual([UpSampling2D()]), (2, 2, 3), r"let both make the same shape\.$"),
         (
             lambda: Residual([Conv2D(3, 2)], [Cropping2D(1)]),
             (4, 4, 3),
@@ -413,6 +415,10 @@ def test_misfits_are_found_before_training(layer, shape, message):
     (lambda: [Conv2D(8, 3, strides=2, padding="same")], [Conv2D(8, 1)], (8, 8, 3)),
     (lambda: [Conv2D(8, 3, strides=2, padding="same")], None, (8, 8, 3)),
     (lambda: [Conv2D(8, 1)], [Conv2D(4, 1)], (8, 8, 3)),
+    (lambda: [UpSampling2D()], None, (2, 2, 3)),
+    (lambda: [Conv2DTranspose(3, 2, 2)], None, (4, 3, 3)),
+    (lambda: [Conv2DTranspose(8, 3, (2, 1), padding="same")], None, (4, 3, 3)),
+    (lambda: [Conv1DTranspose(8, 2, 2)], None, (5, 3)),
 ])  # fmt: skip
 def test_the_shortcut_that_is_advised_fits(layers, shortcut, shape):
     with pytest.raises(ShapeError, match=r" shortcut=\[.*\]\.$") as caught:

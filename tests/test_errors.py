@@ -42,6 +42,8 @@ FIT = {
     "nan": ({"x": with_nan(7)}, ValueError, ["x", "nan", "row 7", "remove"]),
     "infinite": ({"x": np.full((12, 4), np.inf)}, ValueError, ["x", "infinite", "row 0"]),
     "empty": ({"x": X[:0], "y": C[:0]}, ShapeError, ["x", "no samples", "(0, 4)"]),
+    "empty list": ({"x": [], "y": []}, ShapeError, ["x holds no samples: its shape is (0,)."]),
+    "empty rows": ({"x": np.ones((12, 3, 0))}, ShapeError, ["without numbers", "(12, 3, 0)"]),
     "no targets": ({"y": None}, ValueError, ["y is missing"]),
     "lengths": ({"y": C[:5]}, ShapeError, ["x has 12 samples", "y", "(5,)", "one target"]),
     "scalar target": ({"y": 1}, ShapeError, ["x has 12 samples", "y", "()"]),

@@ -26,7 +26,7 @@ from backprop.estimators import (
 )
 from backprop.experiments.stacked_models import StackedModels
 from backprop.initializers import Constant
-from backprop.layers import Chain, Dense, Input, ReLU, Sigmoid, Softmax
+from backprop.layers import Chain, Dense, Input, ReLU, Sigmoid, Softmax, Tanh
 from backprop.layers.chain import unfold
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -45,6 +45,21 @@ def build_compiled(n_features, n_outputs, learning_rate=0.05):
 
 def build_single(n_features, n_outputs):
     return bp.Sequential([Dense(6), ReLU(), Dense(1), Sigmoid()])
+
+
+@pytest.mark.parametrize(
+    "last", [Tanh, ReLU, lambda: Chain([Tanh()])], ids=["tanh", "relu", "chain"]
+)
+def test_a_single_output_gets_a_sigmoid_behind_an_activation_too(last):
+    """A Softmax was added, and then refused."""
+    X, y = datasets.make_classification(60, 4, random_state=0)
+
+    def build(n_features, n_outputs):
+        return bp.Sequential([Dense(6), ReLU(), Dense(1), last()])
+
+    model = SequentialClassifier(build, epochs=1, verbose=0).fit(X, y)
+    assert isinstance(model.model_.layers[-1], Sigmoid)
+    assert model.predict_proba(X).shape == (60, 2)
 
 
 def build_chain(n_features, n_outputs):

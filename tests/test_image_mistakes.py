@@ -309,3 +309,23 @@ def test_a_loss_of_quantiles_shows_the_outputs_that_there_are():
     model.compile("sgd", bp.losses.Quantile([0.1, 0.9]))
     with pytest.raises(ShapeError, match=r"the shape \(N, 2\), but .* the shape \(6, 3\)"):
         model.fit(PIXELS[:, 0], np.zeros((6, 3)), verbose=0)
+
+
+def test_a_network_of_convolutions_is_told_what_its_end_lacks():
+    """It has no Dense layer for a Flatten to stand in front of."""
+    X, y = np.ones((6, 8, 8, 1)), np.ones(6)
+    short, whole = (bp.Sequential([Conv2D(1, 3), *end]) for end in ([], [Flatten(), Dense(1)]))
+    short.compile("sgd", "mse")
+    with pytest.raises(ShapeError, match=r"last Dense layer, where there is none both at the end"):
+        short.fit(X, y, verbose=0)
+    whole.compile("sgd", "mse")
+    whole.fit(X, y, verbose=0)
+
+
+@pytest.mark.parametrize("loss", ["dice", "tversky"])
+def test_a_softmax_is_advised_of_several_outputs_alone(loss):
+    model = bp.Sequential([Dense(1)])
+    model.compile("sgd", loss)
+    words = r"end it with Sigmoid\(\), or several outputs with a Softmax\(\)\.$"
+    with pytest.raises(ValueError, match=words):
+        model.fit(np.ones((6, 2)), np.ones(6), verbose=0)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import backprop as bp
+from backprop.core.errors import ShapeError
 from backprop.layers import (
     Chain,
+    Conv1D,
     Conv2D,
     Conv2DTranspose,
     Dense,
@@ -124,3 +126,21 @@ def test_targets_in_one_row_are_told_the_shape_of_the_images(verb: str) -> None:
     rows = NUMBERS.reshape(len(X), -1)
     with pytest.raises(bp.core.errors.ShapeError, match=r"y.reshape\(-1, 6, 4, 3\)\.$"):
         getattr(model, verb)(X, rows)
+
+
+@pytest.mark.parametrize("targets", [(8, 6, 4, 1), (8, 6, 4), (8, 6, 1)])
+@pytest.mark.parametrize("loss", ["mse", "binary_crossentropy"])
+def test_targets_of_other_sizes_are_told_apart_from_those_of_other_outputs(targets, loss):
+    """No number of units makes an image larger, which was the advice."""
+    images = targets[2:3] == (4,)
+    inputs, layer, axes = (
+        (X, Conv2D, "rows and columns") if images else (X[:, :, 0], Conv1D, "steps")
+    )
+    small, same = (
+        bp.Sequential([layer(1, 3, padding=padding), Sigmoid()]) for padding in ("valid", "same")
+    )
+    small.compile("sgd", loss)
+    with pytest.raises(ShapeError, match=f"let both have as many {axes}: .*padding='same'"):
+        small.fit(inputs, np.zeros(targets), verbose=0)
+    same.compile("sgd", loss)
+    same.fit(inputs, np.zeros(targets), verbose=0)

@@ -1,6 +1,7 @@
 """Losses for labels some of which are wrong, and for pairs; Keras's numbers: test_more_losses."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -10,7 +11,11 @@ from loss_cases import train
 from backprop import Sequential, metrics
 from backprop.core.errors import ShapeError
 from backprop.layers import Dense, Input, Softmax, Tanh, UnitNormalization
-from backprop.losses import CategoricalGeneralizedCrossEntropy, Circle
+from backprop.losses import (
+    CategoricalGeneralizedCrossEntropy,
+    Circle,
+    SparseCategoricalCrossentropy,
+)
 from backprop.optimizers import Adam
 
 
@@ -152,3 +157,74 @@ def test_circle_of_large_exponents_in_float32():
     value, delta = train(loss, P, [0, 0, 1])
     assert value == pytest.approx((384 + 84 + 384 - 0 * 84) / 2, rel=1e-5)
     assert np.isfinite(delta).all()
+
+
+LABELS = np.arange(12) % 3
+CODE = re.compile(r"np\.eye\(\d\)\[(?:[^\[\]]|\[1\])*\]")
+
+
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", "mse"])
+@pytest.mark.parametrize(
+    ("labels", "outputs"),
+    [
+        (LABELS, 3),
+        (LABELS + 1, 3),
+        ((LABELS + 1)[:, np.newaxis], 3),
+        (LABELS - 1, 3),
+        (LABELS % 2 * 2 - 1, 2),
+        (LABELS % 2 + 1, 2),
+        (LABELS % 2 == 1, 2),
+        ((LABELS % 2 == 1)[:, np.newaxis], 2),
+        (LABELS * 10, 3),
+    ],
+)
+def test_the_rows_that_are_advised_are_those_of_the_classes(loss, labels, outputs, rng):
+    """``np.eye(2)[y]`` of −1 and 1 would be the same row for both, of 1 and 2 an IndexError."""
+    model = Sequential([Dense(outputs), Softmax()], seed=0)
+    model.compile("sgd", loss)
+    X = rng.normal(size=(12, 4))
+    with pytest.raises(ShapeError, match=r"np\.eye") as caught:
+        model.fit(X, labels, verbose=0)
+    rows = eval(CODE.search(str(caught.value))[0], {"np": np, "y": labels})
+    numbers = np.unique(labels, return_inverse=True)[1].ravel()
+    np.testing.assert_array_equal(rows, np.eye(outputs)[numbers])
+    model.fit(X, rows, verbose=0)
+
+
+@pytest.mark.parametrize("labels", [LABELS, LABELS - 1, LABELS + 4.0])
+def test_no_rows_are_advised_of_more_classes_than_outputs(labels, rng):
+    for loss, words in (("categorical_crossentropy", "more than 2 classes"), ("mse", "number of")):
+        model = Sequential([Dense(2), Softmax()], seed=0)
+        model.compile("sgd", loss)
+        with pytest.raises(ShapeError, match=words) as caught:
+            model.fit(rng.normal(size=(12, 4)), labels, verbose=0)
+        assert "np.eye" not in str(caught.value)
+
+
+def test_more_outputs_are_no_advice_for_a_negative_class(rng):
+    X = rng.normal(size=(12, 4))
+    model = Sequential([Dense(2), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match=r"from 0, or if .* pass ignore_class=-1 to") as caught:
+        model.fit(X, LABELS - 1, verbose=0)
+    assert "more units" not in str(caught.value)
+    model.compile("sgd", SparseCategoricalCrossentropy(ignore_class=-1))
+    model.fit(X, LABELS - 1, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("targets", "words"),
+    [
+        (np.eye(3)[LABELS], r"one-hot targets need .*np\.argmax"),
+        (2 * np.eye(3)[LABELS] - 1, r"one-hot targets need .*np\.argmax"),
+        (np.tri(12, 3), r"several classes at once, or none, take Sigmoid\(\)"),
+        (np.tri(12, 3) > 0, r"several classes at once, or none, take Sigmoid\(\)"),
+        (np.linspace(-1, 1, 36).reshape(12, 3), "numbers to be predicted as such"),
+    ],
+)
+def test_the_largest_of_a_row_is_its_class_in_one_hot_rows_alone(targets, words, rng):
+    model = Sequential([Dense(3), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ShapeError, match=words) as caught:
+        model.fit(rng.normal(size=(12, 4)), targets, verbose=0)
+    assert ("argmax" in str(caught.value)) == ("one-hot" in words)

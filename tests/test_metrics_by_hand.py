@@ -37,6 +37,24 @@ def test_targets_in_the_place_of_predictions(make, columns):
     metric.update(hard, TRUE[:, columns].astype(float))  # decisions may be counted, too
 
 
+@pytest.mark.parametrize("make", [*MADE, metrics.Accuracy])
+def test_targets_that_all_mean_yes(make):
+    """Of classes 1 and 2 each is above ½: precision was 1, AUC nan."""
+    for wrong in (TRUE[:, 0] + 1, TRUE[:, :1] + 1.0, np.arange(40) + 1):
+        metric = make()
+        with pytest.raises(ValueError, match=r"run from \d+ to \d+: pass targets of 0 and 1"):
+            metric.update(SHARES[:, :1], wrong)
+    metric.update(SHARES[:, 0], np.ones(40, int))  # a batch may hold nothing else
+
+
+def test_two_numbers_are_classes_to_those_who_warn():
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "mse", metrics=["precision"])
+    X, advice = R.standard_normal((40, 2)), "pass targets of 0 and 1"
+    with pytest.warns(RuntimeWarning, match=f"holds 1, 2, …: {advice}"):
+        model.fit(X, TRUE[:, 0] + 1, verbose=0)
+
+
 def test_the_accuracy_of_one_output():
     with pytest.raises(ValueError, match="the predictions first"):
         metrics.Accuracy().update(TRUE[:, 0], SHARES[:, 0])

@@ -237,6 +237,24 @@ CALLS = {
     "a step of the model": (lambda: compiled().optimizer.step(compiled()), "SGD.step takes the"),
     "a step of L-BFGS": (lambda: bp.optimizers.LBFGS().step(), "LBFGS cannot take a step"),
     "curves": (lambda: plotting.loss_curves({"loss": [1.0]}, 5), "keys must be a list"),
+    "a model of a model": (lambda: bp.Sequential(classifier()), "a list of layers in its place"),
+    "a block of a model": (lambda: Residual(classifier()), "a list of layers in its place"),
+    "branches of a model": (lambda: Parallel(classifier()), "a list of layers in its place"),
+    "a shortcut": (lambda: Residual([Dense(3)], shortcut=True), "layers come from bp.layers"),
+    "a class of layers": (lambda: bp.Sequential(Dense), "add the parentheses"),
+    "a layer by name": (lambda: Chain("relu"), r"objects such as Dense\(8\)"),
+    "weights of a model": (
+        lambda: compiled().set_weights(compiled()),
+        r"must be a list of arrays.*: get_weights\(\) of a model returns one",
+    ),
+    "weights of a file": (
+        lambda: compiled().set_weights("weights.npz"),
+        r"model\.load_weights\(path\) reads",
+    ),
+    "weights by name": (
+        lambda: compiled().set_weights({"a": X}),
+        r"pass list\(weights\.values\(\)\)",
+    ),
 }
 
 
@@ -417,6 +435,11 @@ VERBS = {
     "test_on_batch(X)": "test_on_batch lacks y; its arguments are x, y, sample_weight, return_dict",
     "build()": "build lacks input_shape; its arguments are input_shape.",
     "check_gradients()": "check_gradients lacks X and y; its arguments are X, y, sample",
+    "fit(X, C, random_state=1)": "random_state: Sequential, cross_validate and search have seed=0.",
+    "fit(X, C, test_size=0.2)": "fit has no argument test_size: its arguments are x, y, batch_size",
+    "evaluate(X, C, class_weights={})": "no argument class_weights: its arguments are x, y, batch_",
+    "evaluate(X, C, sample_weights=C)": "no argument sample_weights: the name is sample_weight.",
+    "predict(X, epoch=1)": "predict has no argument epoch: its arguments are x, batch_size",
 }
 
 
@@ -434,6 +457,16 @@ FUNCTIONS = {
     "explain.explain(model, X)": "explain lacks y; its arguments are model, X, y, sample_weight.",
     "inspection.check_loss(None, 3, X, X)": "batch_size, seed, prediction, target by name alone",
     "learning_rate_range(model, X, C, epochs=1)": "epochs: its arguments are model, X, y, start,",
+    "cross_validate(lambda: model, X)": "cross_validate lacks y; its arguments are build, X, y, ",
+    "cross_validate(lambda: model)": "lacks X and y; its arguments are build, X, y, folds, seed, ",
+    "search(lambda: model, X, epochs=3)": "search lacks X and y; its arguments are build, settings",
+    "fit_many([model], X, epochs=3)": "fit_many lacks y; its arguments are models, x, y, rows, ",
+    "fit_many([model], X, C, 10)": "fit_many takes rows, validation_rows, executor by name alone",
+    "fit_many([model], X, C, random_state=1)": "cross_validate and search have seed=0.",
+    "fit_many([model], X, C, class_weights={})": "class_weights: the name is class_weight.",
+    "datasets.Vocabulary()": "Vocabulary lacks texts; its arguments are texts, kind, size.",
+    "datasets.Vocabulary('a', max_tokens=9)": "Vocabulary has no argument max_tokens: its argum",
+    "distributed.Workers(n=4)": "Workers has no argument n: its arguments are shards, time_limit,",
     "inspection.check_layer(bp.layers.Dense(3), 4, 5)": "batch_size, seed by name alone, as",
     "inspection.check_layer(bp.layers.Dense(3), 4, 5, seed=1)": "by name alone, as in batch_",
 }

@@ -81,6 +81,22 @@ def test_a_folder_is_no_file(call, tmp_path):
     np.testing.assert_array_equal(MODEL.parameters.values, before)
 
 
+@pytest.mark.parametrize("call", FILES.values(), ids=FILES)
+def test_a_folder_that_is_not_there_is_no_file_either(call, tmp_path, monkeypatch):
+    """``save("models/")`` wrote a file ``models``, which ``load_model("models/")`` did not find."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(IsADirectoryError, match="path is 'models/', a folder: name a file"):
+        call("models/")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_in_the_place_of_a_folder_is_told(tmp_path):
+    """A folder cannot be created where a file stands."""
+    (tmp_path / "models").touch()
+    with pytest.raises(NotADirectoryError, match="models', which is no folder: name another one"):
+        MODEL.save(tmp_path / "models" / "digits.npz")
+
+
 @pytest.mark.parametrize("call", PICTURES.values(), ids=PICTURES)
 def test_a_picture_of_an_unknown_format_is_refused_before_training(call, tmp_path):
     before = MODEL.parameters.values.copy()

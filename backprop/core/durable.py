@@ -65,7 +65,7 @@ def check_file(path: FilePath) -> str:
         IsADirectoryError: It is a folder.
     """
     name = check_path(path, "path")
-    if os.path.isdir(name):
+    if os.path.isdir(name) or name.endswith((os.sep, os.altsep or os.sep)):
         raise IsADirectoryError(f"path is {name!r}, a folder: name a file.")
     return name
 
@@ -75,6 +75,7 @@ def check_target(path: FilePath) -> str:
 
     Raises:
         FileNotFoundError: The folder does not exist.
+        NotADirectoryError: There is a file in its place.
         IsADirectoryError: ``path`` is a folder; see ``check_file``.
         PermissionError: There is a file that is protected against writing.
         OSError: ``path`` is a device or a named pipe.
@@ -82,6 +83,10 @@ def check_target(path: FilePath) -> str:
     name = check_file(path)
     shown, target = repr(name), os.path.realpath(name)
     folder = os.path.dirname(target)
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise NotADirectoryError(
+            f"path is {shown}, in {folder!r}, which is no folder: name another one."
+        )
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"path is {shown}: create the folder {folder!r} first.")
     try:

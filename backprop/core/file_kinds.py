@@ -22,6 +22,15 @@ STARTS = {
 }
 """What the first bytes of a file say."""
 
+OURS = {
+    "backprop.json.npy": (
+        "it is a file of backprop's own, and bp.load_model(path) or, of weights alone, "
+        "model.load_weights(path) reads those"
+    ),
+    "vocabulary.npy": "it is a vocabulary, and datasets.Vocabulary.load(path) reads those",
+}
+"""What archives of ours are by a member of theirs, where another kind is wanted."""
+
 LONGEST_LIST = 1 << 22
 """Bytes of the list of an archive's members up to which it is looked at."""
 
@@ -102,6 +111,9 @@ def kind_of_archive(path: str | os.PathLike[str], ours: str | None = None) -> st
             "it is a file of PyTorch, a pickle, which is never opened here: save the arrays there "
             "by safetensors.torch.save_file(model.state_dict(), path)"
         )
+    for member, kind in OURS.items():
+        if member in names:
+            return kind
     arrays = [name.removesuffix(".npy") for name in names if name.endswith(".npy")]
     shown = ", ".join(arrays[:5]) + (", …" if len(arrays) > 5 else "")
     return f"it holds the arrays {shown}" if arrays else "it is an archive of something else"

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from backprop.core.errors import said
@@ -12,11 +12,17 @@ from backprop.core.taken import check_names
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+CALLED = {
+    **dict.fromkeys(("nb_epoch", "epoch", "n_epochs", "max_iter"), "epochs"),
+    "class_weights": "class_weight",
+    "sample_weights": "sample_weight",
+    **dict.fromkeys(("validation", "eval_set"), "validation_data, (x, y)"),
+    "test_size": "test_fraction, a part of the samples",
+    "random_state": "seed",
+}
+"""What arguments of other libraries are called in the verbs that have them."""
+
 INSTEAD = {
-    **dict.fromkeys(("nb_epoch", "epoch", "n_epochs", "max_iter"), "the name is epochs"),
-    "class_weights": "the name is class_weight",
-    "sample_weights": "the name is sample_weight",
-    **dict.fromkeys(("validation", "eval_set"), "the name is validation_data, (x, y)"),
     **dict.fromkeys(("cv", "n_splits", "k"), "cross_validate and search have folds=5"),
     **dict.fromkeys(("lr", "learning_rate"), "it is the optimizer's, compile(SGD(0.1), …)"),
     **dict.fromkeys(("loss_weights", "losses"), "a model has one loss"),
@@ -28,8 +34,7 @@ INSTEAD = {
     "compile": "a model is loaded as it was saved; compile(…) changes the optimizer and the loss",
     "safe_mode": "nothing in a file is run",
     "index": "write model.layers[index]",
-    "test_size": "the name is test_fraction, a part of the samples",
-    "random_state": "the name is seed",
+    "random_state": "Sequential, cross_validate and search have seed=0",
     "return_X_y": "all data sets are returned as (X, y), (X_test, y_test)",
     "stratify": "the parts have the classes of y as all samples do",
     **dict.fromkeys(
@@ -37,6 +42,14 @@ INSTEAD = {
     ),
 }
 """What to write for arguments of verbs in other libraries."""
+
+
+def instead(name: str, names: Collection[str], otherwise: str) -> str:
+    """What to write for an argument that a verb with arguments of these names does not take."""
+    called = CALLED.get(name, "")
+    if called.partition(",")[0] in names:
+        return f"the name is {called}"
+    return INSTEAD.get(name, otherwise)
 
 
 def answered(method: F) -> F:
@@ -58,24 +71,26 @@ def answered(method: F) -> F:
 def misuse(method: Callable[..., Any], given: Sequence[Any], named: Mapping[str, Any]) -> str:
     """What is wrong about the arguments of a function or method that does not take them."""
     parameters = inspect.signature(method).parameters.values()
-    names = [p.name for p in parameters]
+    others = [p.name for p in parameters if p.kind is p.VAR_KEYWORD]  # which are checked elsewhere
+    names = [p.name for p in parameters if p.name not in others]
     by_name = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     own = int(names[:1] == ["self"])  # Python passes it, the user does not
-    verb, listed = method.__name__, f"its arguments are {', '.join(names[own:])}"
-    if len(names) == own:
-        listed = "it takes none"
+    verb = method.__name__
+    if verb == "__init__":
+        verb = method.__qualname__.split(".")[-2]  # of the class that is called
+    written = names[own:] + [f"**{name}" for name in others]
+    listed = f"its arguments are {', '.join(written)}" if written else "it takes none"
     for name in named:
-        if name not in names:
-            return f"{verb} has no argument {name}: {INSTEAD.get(name, listed)}."
+        if name not in names and not others:
+            return f"{verb} has no argument {name}: {instead(name, names, listed)}."
         if name in names[: len(given)] and name not in by_name:
             return f"{verb} is given {name} twice; {listed}."
     if len(given) > len(names):
         return f"{verb} is given {len(given) - own} arguments; {listed}."
     if len(given) > len(names) - len(by_name):
         return f"{verb} takes {', '.join(by_name)} by name alone, as in {by_name[0]}=…; {listed}."
-    others = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    needed = [p for p in parameters if p.default is p.empty and p.kind not in others]
-    missing = [p.name for p in needed[len(given) :] if p.name not in named]
+    needed = [p for p in parameters if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
+    missing = [p.name for p in needed[len(given) :] if p.name not in (*named, *others)]
     return f"{verb} lacks {' and '.join(missing)}; {listed}."
 
 
@@ -128,9 +143,10 @@ def check_call_by_name(given: Any, names: Mapping[str, Any], name: str, *first: 
     try:
         signature.bind(*first, **names)
     except TypeError:
-        others = [each for each in names if each in INSTEAD and name == "fit"]
-        advice = [f"{each}: {INSTEAD[each]}" for each in others]
-        takes = advice[0] if advice else f"but it takes {signature}"
+        others = [each for each in names if each not in signature.parameters and name == "fit"]
+        advice = [(each, instead(each, signature.parameters, "")) for each in others]
+        told = [f"{each}: {what}" for each, what in advice if what]
+        takes = told[0] if told else f"but it takes {signature}"
         raise TypeError(f"{name} is called as {name}({written}), {takes}.") from None
 
 

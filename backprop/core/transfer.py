@@ -1,12 +1,13 @@
 """Weights that go from one model into another: by arrays, or with copies of trained layers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from os import PathLike
 from typing import Any, TypeVar
 
 from backprop.core.arrays import as_numbers
-from backprop.core.checks import check_list
-from backprop.core.errors import NotBuiltError, ShapeError
+from backprop.core.checks import is_row
+from backprop.core.errors import NotBuiltError, ShapeError, said
 from backprop.core.parameters import Parameter
 from backprop.core.ranges import check_overflow
 
@@ -92,7 +93,9 @@ def set_weights(parameters: Sequence[Parameter], weights: Sequence[Any]) -> None
         ValueError: One is masked, or too large for the dtype.
         ShapeError: Their number or a shape differs; nothing is changed then.
     """
-    given = check_list(weights, "weights")
+    given = () if weights is None else weights
+    if not is_row(given):
+        raise no_list_of_arrays(given)
     arrays = [as_numbers(w, f"weights[{k}]") for k, w in enumerate(given)]
     if [a.shape for a in arrays] != [p.shape for p in parameters]:
         expected = ", ".join(f"{p.name} {p.shape}" for p in parameters)
@@ -103,3 +106,13 @@ def set_weights(parameters: Sequence[Parameter], weights: Sequence[Any]) -> None
     apart = [a if a.base is None else a.copy() for a in arrays]  # views may be of these parameters
     for p, array in zip(parameters, apart, strict=True):
         p.value[...] = array
+
+
+def no_list_of_arrays(weights: Any) -> TypeError:
+    """The error that these are no weights, and what to pass in the place of a model or a path."""
+    advice = "get_weights() of a model returns one"
+    if isinstance(weights, Mapping):
+        advice = "pass list(weights.values())"
+    elif isinstance(weights, str | PathLike):
+        advice = "model.load_weights(path) reads those of a file"
+    return TypeError(f"weights must be a list of arrays, but it is {said(weights)}: {advice}.")

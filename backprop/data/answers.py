@@ -35,6 +35,8 @@ def warn_of_no_answers(data: Data, model: Model) -> None:
     if y.min(initial=0) >= -WIDE and y.max(initial=0) <= 1 + WIDE:
         return
     advice = "for numbers take 'mae' or 'r2_score'"
+    if len(np.unique(y)) == 2:
+        advice = f"pass targets of 0 and 1, or {advice}"
     if (np.abs(y) == 1).all():
         advice = "pass an object of its class with the threshold 0, or targets of 0 and 1"
         found = [] if several else [m for m in found if halves(m)]

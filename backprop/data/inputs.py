@@ -147,15 +147,17 @@ def check_rows(X: Array, name: str, given: Any = None) -> None:
         given: What the user passed, if it may be no array.
 
     Raises:
-        ShapeError: There is no second axis, or nothing along it.
+        ShapeError: There is no second axis, or nothing along it or those behind it.
     """
-    if X.ndim > 1 and X.shape[1] == 0:
+    if X.shape == (0,):
+        raise ShapeError(f"{name} holds no samples: its shape is (0,).")
+    if 0 in X.shape[1:]:
         raise ShapeError(
             f"{name} holds samples without numbers or steps: its shape is {X.shape}. Pass at least "
             f"one number for each; datasets.pad_sequences({in_code(name)}, maxlen=…) gives some "
             f"steps to sequences."
         )
-    if X.ndim < 2 or 0 in X.shape[1:]:
+    if X.ndim < 2:
         code = as_array_code(X if given is None else given, name)
         raise ShapeError(
             f"{name} must have a row for each sample, shape (N, features), but its shape is "

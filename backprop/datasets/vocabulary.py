@@ -56,6 +56,7 @@ class Vocabulary:
         'not to be'
     """
 
+    @answered
     def __init__(
         self, texts: str | Iterable[str], kind: str = "words", size: int | None = None
     ) -> None:

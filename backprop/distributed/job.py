@@ -15,6 +15,7 @@ from backprop.core import console
 from backprop.core.blas import CHOSEN
 from backprop.core.checks import check_flag, check_positive
 from backprop.core.errors import said
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.distributed.ending import Ending
 from backprop.distributed.farewell import farewell
@@ -72,6 +73,7 @@ class Workers:
         0 of 1
     """
 
+    @answered
     def __init__(
         self, shards: bool = False, time_limit: float = 600.0, elastic: bool = False
     ) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.frozen import of_result
-from backprop.core.signatures import check_function
+from backprop.core.signatures import answered, check_function
 from backprop.core.types import Array, is_sparse
 from backprop.data.inputs import as_csr
 from backprop.experiments.checked import built, refuse_lists
@@ -61,6 +61,7 @@ def mean_and_spread(scores: Array) -> tuple[Any, Any]:
         return scores.mean(axis=-1), scores.std(axis=-1, ddof=1)
 
 
+@answered
 def cross_validate(
     build: Callable[[], Any],
     X: Any,

@@ -15,7 +15,7 @@ from backprop.callbacks import CallbackList
 from backprop.core import console
 from backprop.core.errors import DivergenceError
 from backprop.core.frames import check_targets
-from backprop.core.signatures import check_call_by_name
+from backprop.core.signatures import answered, check_call_by_name
 from backprop.core.types import Array
 from backprop.core.walk import from_here
 from backprop.data.batches import Batches
@@ -56,6 +56,7 @@ UNDERSTOOD |= {"class_weight", "callbacks", "on_divergence"}
 """What of ``fit``'s arguments models can be trained together with, callbacks only if none."""
 
 
+@answered
 def fit_many(
     models: Sequence[Any],
     x: Any,

@@ -16,7 +16,7 @@ from backprop.core.checks import check_integer
 from backprop.core.errors import said
 from backprop.core.frozen import of_result
 from backprop.core.lookup import is_function
-from backprop.core.signatures import check_call_by_name, check_function
+from backprop.core.signatures import answered, check_call_by_name, check_function
 from backprop.core.types import Array
 from backprop.experiments.checked import built
 from backprop.experiments.cross_validation import folded, mean_and_spread, scores_of
@@ -95,6 +95,7 @@ class Search:
         return plotting.setting_scores(values, means, spreads, self.by, path)
 
 
+@answered
 def search(
     build: Callable[..., Any],
     settings: Mapping[str, Any],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from backprop.core.checks import check_list
+from backprop.core.checks import check_list, is_row
+from backprop.core.errors import said
+from backprop.core.lookup import in_place_of_a_layer
 from backprop.core.types import Array, Shape
 from backprop.layers.base import Layer
 from backprop.layers.block import (
@@ -40,7 +42,7 @@ class Chain(Block):
     def __init__(self, layers: Iterable[Any] = (), name: str | None = None) -> None:
         super().__init__(name)
         self._shape: Any = None  # of what the last layer built so far returns
-        for layer in check_list(layers, "layers"):
+        for layer in layers_in(layers, "layers"):
             self.append(layer)
 
     @property
@@ -120,6 +122,18 @@ def check_values_through(layers: Sequence[Layer], X: Array, name: str) -> None:
         layer.check_values(X, name)
         if layer.selects:
             X = layer.forward(X)
+
+
+def layers_in(given: Any, name: str) -> list[Any]:
+    """The layers of a list, which the argument of this name should be.
+
+    Raises:
+        TypeError: It is none; brackets are advised around layers alone.
+    """
+    if given is None or is_row(given) or isinstance(given, Layer | Mapping):
+        return check_list(given, name)
+    advice = in_place_of_a_layer(given)
+    raise TypeError(f"{name} must be a list of layers, but it is {said(given)}: {advice}.")
 
 
 def as_layer(given: Any) -> Any:

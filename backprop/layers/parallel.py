@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_choice, check_list
+from backprop.core.checks import check_choice
 from backprop.core.frozen import FixedList
 from backprop.core.types import Array, Shape, as_array
 from backprop.layers.base import Layer
 from backprop.layers.block import ADVICE, forward_through, warn_of_one_alone
-from backprop.layers.chain import as_layer
+from backprop.layers.chain import as_layer, layers_in
 from backprop.layers.joined import Joined
 
 MERGES = ("concatenate", "add", "multiply", "average", "maximum")
@@ -49,7 +49,7 @@ class Parallel(Joined):
     ) -> None:
         super().__init__(name)
         self.merge = self._word = self._how = check_choice(merge, "merge", MERGES)
-        given = check_list(branches, "branches")
+        given = layers_in(branches, "branches")
         self.branches = FixedList([self.adopt(as_layer(branch)) for branch in given], ADVICE)
         if not self.branches:
             raise ValueError("Parallel needs at least one branch, but the list is empty.")

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.checks import check_list
 from backprop.core.errors import ShapeError
 from backprop.core.frozen import FixedList
 from backprop.core.types import Array, Shape, as_array
@@ -21,7 +20,7 @@ from backprop.layers.block import (
     shape_through,
     warn_of_one_alone,
 )
-from backprop.layers.chain import Chain, as_layer
+from backprop.layers.chain import Chain, as_layer, layers_in
 
 
 class Residual(Block):
@@ -57,12 +56,12 @@ class Residual(Block):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        given = check_list(layers, "layers")
+        given = layers_in(layers, "layers")
         if not given:
             raise ValueError("Residual needs at least one layer, but the list is empty.")
         self.layers = FixedList([self.adopt(as_layer(layer)) for layer in given], ADVICE)
         if not isinstance(shortcut, Chain | None):
-            shortcut = Chain(check_list(shortcut, "shortcut"))
+            shortcut = Chain(layers_in(shortcut, "shortcut"))
         self.shortcut = shortcut
         if shortcut is not None:
             shortcut.name = "shortcut"
@@ -142,11 +141,16 @@ class Residual(Block):
 
 
 def projection_to(shape: Shape, other: Shape) -> str:
-    """The layer that brings samples of the shape ``other`` to ``shape``; "" if none does so."""
+    """The layers that bring samples of the shape ``other`` to ``shape``; "" if none do so."""
+    dense = f"Dense({shape[-1]})"
     if shape[:-1] == other[:-1]:
-        return f"Dense({shape[-1]})"
-    if len(shape) not in (2, 3) or 0 in shape:
+        return dense
+    if len(shape) not in (2, 3) or 0 in (*shape, *other):
         return ""
+    factors = tuple(m // n for n, m in zip(other[:-1], shape[:-1], strict=True))
+    if tuple(n * k for n, k in zip(other[:-1], factors, strict=True)) == shape[:-1]:
+        up = f"UpSampling{len(factors)}D({factors if len(factors) > 1 else factors[0]})"
+        return up if shape[-1] == other[-1] else f"{up}, {dense}"
     strides = tuple(-(-n // m) for n, m in zip(other[:-1], shape[:-1], strict=True))
     made = tuple(-(-n // s) for n, s in zip(other[:-1], strides, strict=True))
     return f"Conv{len(strides)}D({shape[-1]}, 1, strides={strides})" if made == shape[:-1] else ""

@@ -65,24 +65,52 @@ def are_indices(target: Array, output_shape: Shape) -> bool:
 
 
 def as_rows(target: Array, output_shape: Shape) -> str:
-    """The code that makes one-hot rows of class indices, which may stand in a list or a frame."""
-    y = "y"
+    """The code that makes one-hot rows of classes, which may stand in a list or a frame.
+
+    Classes such as −1 and 1, or 1, 2, 3, are numbered from 0 first: as indices they would be other
+    rows, or none. Where there are more of them than outputs, the code is empty.
+    """
+    y, K, classes = "y", output_shape[-1], np.unique(target)
+    if len(classes) > K:
+        return ""
     if target.ndim > len(output_shape):
         y = "np.ravel(y)" if target.ndim == 2 else "y[..., 0]"
-    if target.dtype.kind not in "iu":
-        y = f"np.asarray({y}, int)"
-    return f"np.eye({output_shape[-1]})[{y}]"
+    if from_0_on(classes, K):
+        y = y if target.dtype.kind in "iu" else f"np.asarray({y}, int)"
+    else:
+        y = f"np.unique({y}, return_inverse=True)[1]"
+    return f"np.eye({K})[{y}]"
+
+
+def from_0_on(classes: Array, n_classes: int) -> bool:
+    """Whether classes are numbers from 0 to K − 1."""
+    return bool(((classes >= 0) & (classes < n_classes)).all())
 
 
 def for_each_output(target: Array, output_shape: Shape) -> str:
     """What to do about targets that are not one for each output."""
     if target.ndim > len(output_shape) + 1:
         return at_each_step(target.shape[1])
+    sizes = target.shape[1 : len(output_shape)]  # (H, W), or (T,)
+    if target.ndim > 2 and sizes != output_shape[:-1]:
+        return other_sizes(len(sizes))
     rows = ""
     if are_indices(target, output_shape) and target.dtype.kind in "iub":
-        rows = f"; of class indices {as_rows(target, output_shape)} makes rows"
+        code = as_rows(target, output_shape)
+        rows = f"; of class indices {code} makes rows" if code else ""
     return (
         f"pass one target for each output, or change the number of units of the last layer{rows}."
+    )
+
+
+def other_sizes(axes: int) -> str:
+    """What to do about targets of other rows and columns, or of another number of steps."""
+    kept, restored = "as many steps", "Conv1DTranspose or UpSampling1D"
+    if axes == 2:
+        kept, restored = "as many rows and columns", "Conv2DTranspose or UpSampling2D"
+    return (
+        f"let both have {kept}: convolutions and pooling with padding='same' cut no border off, "
+        f"and {restored} undoes strides."
     )
 
 
@@ -95,8 +123,10 @@ def extra_axes(target: Array, output_shape: Shape) -> str:
     advice = " Behind a recurrent layer leave out its return_sequences=True instead."
     return (
         "layers such as Dense and Conv2D work on the last axis and keep the others. For one "
-        "prediction a sample put Flatten() in front of the last Dense layer, or reshape the inputs "
-        "to (N, features): x.reshape(len(x), -1)." + advice * steps
+        "prediction a sample put Flatten() in front of the last Dense layer, where there is none "
+        "both at the end, or reshape the inputs to (N, features): x.reshape(len(x), -1)."
+        + advice
+        * steps
     )
 
 

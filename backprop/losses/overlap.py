@@ -40,7 +40,7 @@ class Tversky(Loss):
 
     outputs = "answers"
     domain = UNIT
-    ending = "Sigmoid() or a Softmax()"
+    ending = "Sigmoid(), or several outputs with a Softmax()"
     not_taken = {**Loss.not_taken, "axis": "the sums run over all outputs of a sample"}
     smallest = 1e-7  # ε
     formula = Formula(

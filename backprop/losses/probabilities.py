@@ -7,7 +7,7 @@ import numpy as np
 from backprop.core.own_functions import interval_of
 from backprop.core.types import UNIT, Array, Shape
 from backprop.losses.base import Loss
-from backprop.losses.helpers import are_indices, as_rows, check_several_outputs
+from backprop.losses.helpers import are_indices, as_rows, check_several_outputs, from_0_on
 
 DIVIDED = "The loss divides each row of `{p}` by its sum, as Keras does."
 
@@ -89,8 +89,13 @@ class OneHotTargets(Loss):
             numbers = target[np.isfinite(target)]
             if (numbers != np.floor(numbers)).any():
                 return NO_CLASSES
-            rows = as_rows(target, output_shape)
-            return f"class indices need loss='sparse_categorical_crossentropy', or rows, {rows}."
+            rows, sparse = as_rows(target, output_shape), "loss='sparse_categorical_crossentropy'"
+            if not rows:
+                several = f"more than {output_shape[-1]} classes need more outputs"
+                return f"{several}, and {sparse}; {NO_CLASSES}"
+            if from_0_on(numbers, output_shape[-1]):
+                return f"class indices need {sparse}, or rows, {rows}."
+            return f"of these classes {rows} makes rows."
         return super().shape_hint(target, output_shape)
 
 

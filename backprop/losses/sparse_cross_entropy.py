@@ -86,10 +86,7 @@ class SparseCategoricalCrossentropy(CrossEntropy):
             if hint:
                 hint = f"the predictions have the shape {show_shape(output_shape)}, for {hint}"
             if target.shape[1:] == output_shape:
-                hint = (
-                    "one-hot targets need loss='categorical_crossentropy', or "
-                    "np.argmax(y, axis=-1)."
-                )
+                hint = rows_hint(target)
             elif not hint and target.ndim == len(output_shape) + 1:
                 hint = (
                     f"one-hot targets need an output for each of their {target.shape[-1]} classes "
@@ -122,10 +119,14 @@ class SparseCategoricalCrossentropy(CrossEntropy):
             unknown &= target != self.ignore_class
         if unknown.any():
             wrong = target.flat[np.flatnonzero(unknown)[0]]
+            instead = "give the last layer more units"
+            if wrong < 0:
+                instead = (
+                    f"if it marks what is not to count, pass ignore_class={wrong:g} to the loss"
+                )
             raise ValueError(
                 f"{self}: class indices run from 0 to {n_classes - 1} for {n_classes} outputs, but "
-                f"the targets hold {wrong}: number the classes from 0, or give the last layer more "
-                f"units."
+                f"the targets hold {wrong}: number the classes from 0, or {instead}."
             )
         return target.astype(np.intp, copy=False)
 
@@ -242,3 +243,15 @@ def subtract_at(D: Array, index: Array, amount: Array | float) -> None:
     """Subtracts from the elements of D at these flat indices, which all differ."""
     flat = D.reshape(-1)
     flat.put(index, flat.take(index, mode="clip") - amount, mode="clip")
+
+
+def rows_hint(target: Array) -> str:
+    """What to do about a row of targets for each sample, where there should be one class index."""
+    if target.dtype.kind in "iufb" and not np.isclose(target.sum(axis=-1), 1).all():
+        if np.isin(target, (0, 1)).all():
+            return (
+                "several classes at once, or none, take Sigmoid() and loss='binary_crossentropy'."
+            )
+        if not np.isin(target, (-1, 1)).all():
+            return "numbers to be predicted as such take loss='mse'."
+    return "one-hot targets need loss='categorical_crossentropy', or np.argmax(y, axis=-1)."

@@ -7,7 +7,7 @@ import numpy as np
 from backprop.core.checks import check_integer, check_number
 from backprop.core.types import Array, Shape
 from backprop.metrics.base import MeanMetric, Metric, as_arrays
-from backprop.metrics.decisions import check_answers, check_order
+from backprop.metrics.decisions import check_answers, check_by_hand
 
 
 def check_rows(metric: Metric, output_shape: Shape, target: Array) -> None:
@@ -73,7 +73,7 @@ class Accuracy(GuessMetric):
             if target.shape != shape:
                 prediction, target = self.paired(prediction, target)
             check_answers(self, prediction, self.threshold)
-            check_order(self, prediction, target)
+            check_by_hand(self, prediction, target)
             hits = (prediction > self.threshold) == (target > 0.5)
         else:
             guess = prediction.argmax(-1)
@@ -116,7 +116,7 @@ class BinaryAccuracy(MeanMetric):
         """Whether each output is right."""
         prediction, target = self.paired(prediction, target)
         check_answers(self, prediction, self.threshold)
-        check_order(self, prediction, target)
+        check_by_hand(self, prediction, target)
         hits: Array = (prediction > self.threshold) == (target > 0.5)
         return hits
 

@@ -126,6 +126,7 @@ class Metric(KnowsVerbs, Settings):
         if form == self._tried:
             return
         trial = self.apart()
+        trial._tried = form  # it is not used by hand
         weight = (np.ones((1, *parts)),) if self.weighted else ()
         trial.update(np.full((1, *output_shape), 0.5), target[:1].copy(), *weight)
         if not self.of_package:

@@ -32,11 +32,27 @@ def rows(
         T = c[..., np.newaxis] == np.arange(n_classes)
     else:
         P, Y = metric.paired(P, Y)
-        check_order(metric, P, Y)
+        check_by_hand(metric, P, Y)
         T = Y > 0.5
     K = P.shape[-1]
     w = None if sample_weight is None else metric.spread(sample_weight, P.shape).reshape(-1, K)
     return P.reshape(-1, K), T.reshape(-1, K), w
+
+
+def check_by_hand(metric: Metric, P: Array, Y: Array) -> None:
+    """Checks that a metric that is used by hand is given answers, and not the targets first.
+
+    Raises:
+        ValueError: No target means no, as of classes 1 and 2; or ``check_order`` says so.
+    """
+    if metric._tried is not None:  # training has tried it, and warns
+        return
+    if P.dtype.kind == "f" and P.size and 1 <= Y.min() < Y.max():
+        raise ValueError(
+            f"metric {metric.name!r}: targets above 0.5 mean yes, as all of these do, which run "
+            f"from {Y.min():g} to {Y.max():g}: pass targets of 0 and 1."
+        )
+    check_order(metric, P, Y)
 
 
 def check_order(metric: Metric, P: Array, Y: Array) -> None:

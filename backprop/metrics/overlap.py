@@ -12,7 +12,7 @@ from backprop.core.ranges import are_indices
 from backprop.core.types import Array, Shape
 from backprop.metrics.accuracy import check_rows
 from backprop.metrics.base import Metric, as_arrays
-from backprop.metrics.decisions import check_answers, check_order
+from backprop.metrics.decisions import check_answers, check_by_hand
 
 
 class IoU(Metric):
@@ -206,7 +206,7 @@ class BinaryIoU(IoU):
         """Whether each output means yes, and whether it should."""
         P, Y = self.paired(prediction, target)
         check_answers(self, P, self.threshold)
-        check_order(self, P, Y)
+        check_by_hand(self, P, Y)
         return self.threshold <= P, Y > 0.5
 
     def check_targets(self, output_shape: Shape, target: Array) -> None:

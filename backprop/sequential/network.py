@@ -10,8 +10,8 @@ import numpy as np
 
 from backprop import inspection
 from backprop.callbacks import Callback
-from backprop.core import checks, console
-from backprop.core.checks import check_dtype, check_integer, check_list, check_shape, is_row
+from backprop.core import console
+from backprop.core.checks import check_dtype, check_flag, check_integer, check_shape, is_row
 from backprop.core.errors import NotBuiltError, ShapeError, said
 from backprop.core.frames import check_columns
 from backprop.core.parameters import Parameter, Parameters
@@ -23,6 +23,7 @@ from backprop.engine import owners
 from backprop.engine.forward import forward_in_parts
 from backprop.layers import Chain, Input, Layer
 from backprop.layers.block import forward_through, mask_through, takes, walk
+from backprop.layers.chain import layers_in
 from backprop.layers.held import check_arrays, distinct, look_at_held, take_in
 from backprop.layers.input import check_brackets
 from backprop.losses import Loss
@@ -65,14 +66,13 @@ class Network(Weights):
         *more: Layer,
     ) -> None:
         check_brackets(type(self).__name__, layers, seed, dtype, *more)
-        self._chain = Chain()
+        self._chain, self.dtype = Chain(), check_dtype(dtype)
         self._head: Loss | None = None  # what makes the prediction of the output of the body
         self._body = self.layers
-        self.dtype = check_dtype(dtype)
         self._seed_with(seed)
         self._regularized = list[Parameter]()
         self._entrance, self._penalizing = list[Layer](), list[Layer]()
-        for layer in check_list(layers, "layers"):
+        for layer in layers_in(layers, "layers"):
             self.add(layer)
 
     @property
@@ -194,7 +194,7 @@ class Network(Weights):
             array([[3., 6.]], dtype=float32)
         """
         if type(training) is not bool and training is not None:
-            checks.check_flag(training, "training")
+            check_flag(training, "training")
         other = type(X) is not np.ndarray and not hasattr(X, "tape")  # that of a recorded step
         if other or X.dtype != self.dtype:
             X = batch_of(self, X)

@@ -9,7 +9,7 @@ from backprop.core.checks import check_flag, check_integer, check_number
 from backprop.core.types import Array
 from backprop.metrics.accuracy import check_rows
 from backprop.metrics.base import MeanMetric, as_arrays
-from backprop.metrics.decisions import check_order
+from backprop.metrics.decisions import check_by_hand, check_order
 from backprop.metrics.errors import EPSILON, paired, several
 
 
@@ -17,11 +17,12 @@ class OfProbabilities(MeanMetric):
     """The base of those that take probabilities: some of them logits, if they are told so."""
 
     better = "smaller"
+    check_by_hand = check_order
 
     def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
         """Counts a batch."""
         if self._tried is None and not getattr(self, "from_logits", False):  # it is used by hand
-            check_order(self, *as_arrays(prediction, target))
+            self.check_by_hand(*as_arrays(prediction, target))
         super().update(prediction, target, sample_weight)
 
     def try_on(self, prediction: Array, target: Array) -> None:
@@ -44,6 +45,8 @@ class BinaryCrossentropy(OfProbabilities):
         >>> round(metric.result(), 4)  # −log ½
         0.6931
     """
+
+    check_by_hand = check_by_hand
 
     def __init__(
         self,

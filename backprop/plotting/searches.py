@@ -14,9 +14,11 @@ from backprop.plotting.style import (
     LOG_SPAN,
     PALETTE,
     finite_array,
+    fold,
     new_figure,
     no_mapping,
     save,
+    slant,
     unbox,
 )
 
@@ -69,9 +71,10 @@ def setting_scores(
         axes.plot(x[:1], score[:1], "D", color=PALETTE[1], label="best")
         if not numbers:
             axes.set_xticks(range(len(labels)), labels)
+            slant(axes, labels, 2.4 / len(labels))
         elif (x > 0).all() and x.max() > LOG_SPAN * x.min():
             axes.set_xscale("log")
-        axes.set(xlabel=setting)
+        axes.set(xlabel=fold(str(setting), 3.0))
     panels[0].set(ylabel=name)
     panels[-1].legend(frameon=False)
     return save(figure, path)

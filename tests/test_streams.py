@@ -300,6 +300,18 @@ def test_an_iterator_that_is_begun_anew_gives_every_batch_once(data):
     assert len(fit(model, loader, epochs=2).epoch) == 2
 
 
+@pytest.mark.parametrize("form", [
+    lambda rows: lambda: iter(rows), lambda rows: lambda: [x for x, _ in rows],
+    lambda rows: rows.__iter__, lambda rows: lambda: np.concatenate([x for x, _ in rows]),
+])  # fmt: skip
+def test_a_layer_is_adapted_to_what_a_function_makes(data, form):
+    layer, known = bp.layers.Normalization(), bp.layers.Normalization()
+    layer.adapt(form(Rows(*data)))
+    known.adapt(data[0])
+    for name in ("mean", "variance"):
+        np.testing.assert_allclose(getattr(layer, name), getattr(known, name), rtol=1e-12)
+
+
 def test_a_generator_may_last_for_one_validation(data):
     given = {"epochs": 4, "validation_freq": [3, 3, 9]}
     history = fit(regressor(), *data, validation_data=iter(Rows(*data)), **given)

@@ -236,16 +236,23 @@ LONG = "the_share_of_all_customers_who_have_left_within_a_year"
     lambda: loss_curves({"loss": [1.0], "sparse_top_k_accuracy": [np.inf], LONG: [1.0]}),
     lambda: histograms({f"{LONG}_{k}": [np.ones(3)] for k in range(6)}, "weights"),
     lambda: setting_scores({LONG: [1, 2], LONG[4:]: [2, 1]}, [0.9, 0.8], [0.1, 0.1]),
+    lambda: attention(np.eye(4), ["to", "be", "or", "internationalisation"]),
     lambda: predictions_grid(np.eye(36).reshape(36, 6, 6), [0] * 36, [0, 1] * 18, class_names=[
         "German short-haired pointer", "West Highland white terrier"]),
 ])  # fmt: skip
 def test_long_names_stay_apart_and_within_the_picture(draw: Callable[[], Figure]) -> None:
     figure = draw()
     figure.draw_without_rendering()
-    names = [text for axes in figure.axes for text in (axes.title, axes.xaxis.label, *axes.texts)]
+    names = [
+        text
+        for axes in figure.axes
+        for text in (axes.title, axes.xaxis.label, axes.yaxis.label, *axes.texts)
+    ]
     boxes = [text.get_window_extent() for text in names if text.get_text()]
-    assert len(boxes) > 1
-    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.width for box in boxes)
+    assert boxes
+    for box in boxes:
+        assert min(box.min) >= 0
+        assert (box.max <= figure.bbox.max).all()
     assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
 
 

@@ -265,6 +265,18 @@ def test_names_of_settings_are_turned_where_they_would_overlap(tried: Any, turne
     assert {label.get_rotation() > 0 for label in axes.get_xticklabels()} == {turned}
 
 
+@pytest.mark.parametrize("tried", [[2, 64, 16], list(range(2, 65, 2))])
+def test_numbers_below_a_log_axis_stay_apart(tried: list[int]) -> None:
+    figure = setting_scores({"units": tried}, np.zeros(len(tried)), np.zeros(len(tried)))
+    figure.draw_without_rendering()
+    labels = [*figure.axes[0].get_xticklabels(), *figure.axes[0].get_xticklabels(minor=True)]
+    low, high = figure.axes[0].get_xlim()
+    shown = [label for label in labels if label.get_text() and low < label.get_position()[0] < high]
+    boxes = [label.get_window_extent() for label in shown]
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+    assert len(tried) > 3 or [label.get_text() for label in shown] == ["2", "16", "64"]
+
+
 def test_a_figure_can_be_sent_to_another_process() -> None:
     figure: Any = pickle.loads(pickle.dumps(loss_curves(TRAINING)))
     assert len(figure.axes) == len(loss_curves(TRAINING).axes)

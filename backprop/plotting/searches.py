@@ -25,6 +25,9 @@ from backprop.plotting.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MOST_TICKS = 6
+"""Values on a log axis that are all written below it; of more, only powers of ten are."""
+
 
 @answered
 def setting_scores(
@@ -74,6 +77,10 @@ def setting_scores(
             slant(axes, labels, 2.4 / len(labels))
         elif (x > 0).all() and x.max() > LOG_SPAN * x.min():
             axes.set_xscale("log")
+            axes.minorticks_off()  # the labels of which would cover each other
+            ticks = np.unique(x)
+            if len(ticks) <= MOST_TICKS:
+                axes.set_xticks(ticks, [f"{value:g}" for value in ticks])
         axes.set(xlabel=fold(str(setting), 3.0))
     panels[0].set(ylabel=name)
     panels[-1].legend(frameon=False)

@@ -292,6 +292,15 @@ def test_an_iterator_that_is_begun_anew_gives_every_batch_once(data):
     for layer, given in zip(known, (loader, data[0]), strict=True):
         layer.adapt(given)
     np.testing.assert_allclose(known[0].mean, known[1].mean, rtol=1e-12)
+    shared, apart = regressor(), regressor()  # training and validation draw from the same one
+    assert (
+        fit(shared, loader, validation_data=loader, epochs=2).history
+        == fit(apart, Rows(*data), validation_data=Rows(*data), epochs=2).history
+    )
+    many = bp.fit_many(
+        [regressor(), regressor()], *data, validation_data=lambda: loader, verbose=0, shuffle=False
+    )
+    assert many[0].history == many[1].history
     first, second = regressor(), regressor()
     fit(first, loader, epochs=2, steps_per_epoch=2)
     fit(second, list(Rows(*data)), epochs=2, steps_per_epoch=2)

@@ -22,6 +22,9 @@ from backprop.datasets.orders import Orders
 LEFT: WeakValueDictionary[int, Any] = WeakValueDictionary()
 """Sources that a training in this process has drawn from until it was cut off, by their id."""
 
+BEGUN: WeakValueDictionary[int, Any] = WeakValueDictionary()
+"""Who has begun an iterator last, by its id: training and validation may have the same one."""
+
 
 class Items:
     """What a source gives in an epoch, item by item; iterate once for each epoch.
@@ -117,6 +120,8 @@ class Items:
             before = drawn
 
     def __iter__(self) -> Iterator[Any]:
+        if not self._once and BEGUN.get(id(self._iterator)) is not self:
+            self._begun = None  # another one has begun it anew since
         items = self._begun or self._begin()
         if self._begun is not None and self._rng is not None:
             self._rng.bit_generator.state = self._after
@@ -150,15 +155,17 @@ class Items:
         elif self._limit is not None:
             known = n_items(made), n_items(self._source)
             self._wanted = min(n for n in (self._limit, *known) if n)
-        return going_on(made)
+        self._iterator = iter(made)
+        BEGUN[id(self._iterator)] = self
+        return going_on(self._iterator)
 
     def _numbered(self, source: Any, rng: np.random.Generator | None = None) -> Any:
         return Numbered(source, self._name, rng, self._limit) if by_number(source) else source
 
 
-def going_on(source: Iterable[Any]) -> Iterator[Any]:
-    """Its items, once begun: another ``iter``, as of ``islice``, does not begin it anew."""
-    return (item for item in source)
+def going_on(iterator: Iterator[Any]) -> Iterator[Any]:
+    """Its items; ``iter`` of what is returned, as by ``islice``, does not begin it anew."""
+    return map(next, itertools.repeat(iterator))
 
 
 def drawn_once(source: Any) -> bool:

@@ -148,6 +148,18 @@ def test_model_and_params_are_set_before_training(data):
     assert look.seen == (model, {"epochs": 2, "steps": 2, "verbose": 0, "validation": False}, (3,))
 
 
+def test_evaluations_and_predictions_have_one_epoch(data):
+    look, model = Callback(), classifier()
+    for told in (
+        lambda: model.evaluate(*data, 4, verbose=0, callbacks=[look]),
+        lambda: model.predict(data[0], 4, verbose=0, callbacks=[look]),
+        lambda: model.predict([data[0][:4], data[0][4:]], verbose=0, callbacks=[look]),
+    ):
+        look.params = {}
+        told()
+        assert look.params == {"epochs": 1, "steps": 2, "verbose": 0}
+
+
 def test_callbacks_are_called_in_their_order(data):
     class Name(Callback):
         def __init__(self, name):

@@ -304,7 +304,7 @@ def test_hooks_of_evaluate(data):
     logs = model.evaluate(*data, SIZE, callbacks=[record], return_dict=True)
     assert record.calls == ["test_begin", *["test_batch_begin", "test_batch_end"] * 4, "test_end"]
     assert record.logs["on_test_end"] == record.logs["on_test_batch_end"] == logs
-    assert (record.model, record.params) == (model, {"steps": 4, "verbose": 0})
+    assert (record.model, record.params) == (model, {"epochs": 1, "steps": 4, "verbose": 0})
 
 
 def test_hooks_of_predict(data):
@@ -318,7 +318,7 @@ def test_hooks_of_predict(data):
     np.testing.assert_allclose(
         record.logs["on_predict_batch_end"]["outputs"], expected[12:], rtol=1e-12
     )
-    assert (record.model, record.params) == (model, {"steps": 4, "verbose": 0})
+    assert (record.model, record.params) == (model, {"epochs": 1, "steps": 4, "verbose": 0})
     record.calls.clear()
     model.predict(X, callbacks=[record])  # in one batch
     assert record.calls == [

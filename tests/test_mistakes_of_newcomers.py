@@ -39,6 +39,7 @@ from backprop.layers import (
     ZeroPadding2D,
 )
 from backprop.losses import Huber, Loss
+from backprop.metrics import Metric
 from backprop.optimizers import LBFGS, Adam, bookkeeping
 from backprop.sequential.elsewhere import ELSEWHERE
 
@@ -334,6 +335,8 @@ def test_what_the_layers_of_a_model_make_of_a_batch():
     (lambda: Dense(3), "get_weights", "there is parameters, each with its .value"),
     (lambda: classifier().layers[0], "output", "there is activations"),
     (Layer, "add_weight", r"there is add_parameter\(name, shape"),
+    (lambda: Metric("hits"), "add_weight", "keep it in an attribute"),
+    (lambda: Metric("hits"), "add_state", "keep it in an attribute"),
 ])  # fmt: skip
 def test_names_of_other_libraries_are_told(made, name, words):
     with pytest.raises(AttributeError, match=words):

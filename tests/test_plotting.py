@@ -29,6 +29,7 @@ from backprop.plotting import (
     loss_curves,
     loss_surface,
     predictions_grid,
+    setting_scores,
 )
 from backprop.plotting.regions import plane
 from backprop.plotting.style import MISTAKE, colours, epoch_ticks
@@ -226,6 +227,55 @@ def test_curves_of_one_labelled_training_keep_its_label() -> None:
     figure = loss_curves({"SGD": TRAINING})
     assert figure.get_suptitle() == "SGD"
     assert list(line(figure.axes[0], "training").get_ydata()) == TRAINING["loss"]
+
+
+LONG = "the_share_of_all_customers_who_have_left_within_a_year"
+
+
+@pytest.mark.parametrize("draw", [
+    lambda: loss_curves({name: [1.0, 2.0] for name in ("loss", LONG, f"{LONG}_or_two")}),
+    lambda: loss_curves({"loss": [1.0], "sparse_top_k_accuracy": [np.inf], LONG: [1.0]}),
+    lambda: histograms({f"{LONG}_{k}": [np.ones(3)] for k in range(6)}, "weights"),
+    lambda: setting_scores({LONG: [1, 2], LONG[4:]: [2, 1]}, [0.9, 0.8], [0.1, 0.1]),
+    lambda: attention(np.eye(4), ["to", "be", "or", "internationalisation"]),
+    lambda: predictions_grid(np.eye(36).reshape(36, 6, 6), [0] * 36, [0, 1] * 18, class_names=[
+        "German short-haired pointer", "West Highland white terrier"]),
+])  # fmt: skip
+def test_long_names_stay_apart_and_within_the_picture(draw: Callable[[], Figure]) -> None:
+    figure = draw()
+    figure.draw_without_rendering()
+    names = [
+        text
+        for axes in figure.axes
+        for text in (axes.title, axes.xaxis.label, axes.yaxis.label, *axes.texts)
+    ]
+    boxes = [text.get_window_extent() for text in names if text.get_text()]
+    assert boxes
+    for box in boxes:
+        assert min(box.min) >= 0
+        assert (box.max <= figure.bbox.max).all()
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+
+
+@pytest.mark.parametrize(("tried", "turned"), [
+    (["adam", "sgd", "rmsprop", "adagrad", "adadelta", "nadam"], True), (["relu", "tanh"], False),
+])  # fmt: skip
+def test_names_of_settings_are_turned_where_they_would_overlap(tried: Any, turned: bool) -> None:
+    score = np.linspace(1, 0, len(tried))
+    axes = setting_scores({"optimizer": tried}, score, score).axes[0]
+    assert {label.get_rotation() > 0 for label in axes.get_xticklabels()} == {turned}
+
+
+@pytest.mark.parametrize("tried", [[2, 64, 16], list(range(2, 65, 2))])
+def test_numbers_below_a_log_axis_stay_apart(tried: list[int]) -> None:
+    figure = setting_scores({"units": tried}, np.zeros(len(tried)), np.zeros(len(tried)))
+    figure.draw_without_rendering()
+    labels = [*figure.axes[0].get_xticklabels(), *figure.axes[0].get_xticklabels(minor=True)]
+    low, high = figure.axes[0].get_xlim()
+    shown = [label for label in labels if label.get_text() and low < label.get_position()[0] < high]
+    boxes = [label.get_window_extent() for label in shown]
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+    assert len(tried) > 3 or [label.get_text() for label in shown] == ["2", "16", "64"]
 
 
 def test_a_figure_can_be_sent_to_another_process() -> None:

@@ -1,5 +1,6 @@
 """Batches that a function, an iterable or a generator makes: the same training as on the arrays."""
 
+import itertools
 from collections import deque
 
 import numpy as np
@@ -37,6 +38,17 @@ class Rows:
             yield tuple(array[start : start + self.size] for array in self.arrays)
 
 
+class Beginning(Rows):
+    """An iterator that ``iter`` begins anew, as a loader in a loop over the epochs is written."""
+
+    def __iter__(self):
+        self.rows = super().__iter__()
+        return self
+
+    def __next__(self):
+        return next(self.rows)
+
+
 class SizedRows(Rows):
     def __len__(self):
         return -(-len(self.arrays[0]) // self.size)
@@ -61,11 +73,23 @@ def fit(model, x, y=None, **options):
         lambda *arrays: lambda: list(Rows(*arrays)),
         Rows,
         SizedRows,
+        Beginning,
+        lambda *arrays: lambda: Beginning(*arrays),
         lambda *arrays: list(Rows(*arrays)),
         lambda *arrays: [list(batch) for batch in Rows(*arrays)],
         lambda *arrays: tuple(Rows(*arrays)),
     ],
-    ids=["function", "function of list", "iterable", "sized", "list", "list of lists", "tuple"],
+    ids=[
+        "function",
+        "function of list",
+        "iterable",
+        "sized",
+        "begun anew",
+        "function of begun anew",
+        "list",
+        "list of lists",
+        "tuple",
+    ],
 )
 @pytest.mark.parametrize("weighted", [False, True])
 def test_training_is_that_on_the_arrays_to_the_last_bit(data, rng, form, weighted):
@@ -240,6 +264,61 @@ def test_a_generator_that_is_to_last_for_several_epochs_is_refused_before_the_fi
         name: batches if value is forms["generator"] else value for name, value in given.items()
     }
     assert len(fit(model, **function).epoch) > 1  # as is advised
+
+
+@pytest.mark.parametrize("of_python", [
+    iter, itertools.cycle, lambda rows: map(tuple, rows), lambda rows: itertools.islice(rows, 3),
+    lambda rows: zip(*zip(*rows, strict=True), strict=True),
+])  # fmt: skip
+def test_iterators_of_python_last_as_long_as_generators(data, of_python):
+    rows, model = list(Rows(*data)), built(regressor())
+    before = model.parameters.values.copy()
+    for given in ({"x": of_python(rows)}, {"x": rows, "validation_data": of_python(rows)}):
+        with pytest.raises(
+            ValueError, match=r"is an iterator \(\w+\), which makes its batches once"
+        ):
+            fit(model, **given, epochs=2)
+    np.testing.assert_array_equal(model.parameters.values, before)
+    assert len(fit(model, of_python(rows), epochs=2, steps_per_epoch=1).epoch) == 2
+
+
+def test_an_iterator_that_is_begun_anew_gives_every_batch_once(data):
+    """To all verbs, in every epoch and validation, also with fewer steps."""
+    loader, model = Beginning(*data), regressor()
+    fit(model, *data, validation_data=loader, epochs=2)
+    assert model.evaluate(loader, verbose=0) == model.evaluate(Rows(*data), verbose=0)
+    np.testing.assert_array_equal(model.predict(loader), model.predict(Rows(*data)))
+    known = [bp.layers.Normalization() for _ in range(2)]
+    for layer, given in zip(known, (loader, data[0]), strict=True):
+        layer.adapt(given)
+    np.testing.assert_allclose(known[0].mean, known[1].mean, rtol=1e-12)
+    shared, apart = regressor(), regressor()  # training and validation draw from the same one
+    assert (
+        fit(shared, loader, validation_data=loader, epochs=2).history
+        == fit(apart, Rows(*data), validation_data=Rows(*data), epochs=2).history
+    )
+    many = bp.fit_many(
+        [regressor(), regressor()], *data, validation_data=lambda: loader, verbose=0, shuffle=False
+    )
+    assert many[0].history == many[1].history
+    first, second = regressor(), regressor()
+    fit(first, loader, epochs=2, steps_per_epoch=2)
+    fit(second, list(Rows(*data)), epochs=2, steps_per_epoch=2)
+    assert_same_weights(first, second)
+    model.compile(bp.optimizers.LBFGS(), "mse")
+    assert len(fit(model, loader, epochs=2).epoch) == 2
+
+
+@pytest.mark.parametrize("form", [
+    lambda rows: lambda: iter(rows), lambda rows: lambda: [x for x, _ in rows],
+    lambda rows: rows.__iter__, lambda rows: lambda: np.concatenate([x for x, _ in rows]),
+])  # fmt: skip
+def test_a_layer_is_adapted_to_what_a_function_makes(data, form):
+    layer, known = bp.layers.Normalization(), bp.layers.Normalization()
+    layer.adapt(form(Rows(*data)))
+    known.adapt(data[0])
+    for name in ("mean", "variance"):
+        np.testing.assert_allclose(getattr(layer, name), getattr(known, name), rtol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pickle
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from inspect import isgenerator
+from inspect import isfunction, isgenerator
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -22,14 +22,17 @@ from backprop.datasets.orders import Orders
 LEFT: WeakValueDictionary[int, Any] = WeakValueDictionary()
 """Sources that a training in this process has drawn from until it was cut off, by their id."""
 
+BEGUN: WeakValueDictionary[int, Any] = WeakValueDictionary()
+"""Who has begun an iterator last, by its id: training and validation may have the same one."""
+
 
 class Items:
     """What a source gives in an epoch, item by item; iterate once for each epoch.
 
     A function is called for each epoch, an iterable is begun anew, and a generator goes on where
-    it was: it needs ``steps``, or it lasts for one epoch only. Of a data set with items by number,
-    such as Keras's ``PyDataset``, every item comes once. The first item is drawn at once; it opens
-    the first epoch.
+    it was, as ``zip`` and ``map`` do: it needs ``steps``, or it lasts for one epoch only. Of a data
+    set with items by number, such as Keras's ``PyDataset``, every item comes once. The first item
+    is drawn at once; it opens the first epoch.
 
     Args:
         source: A function without arguments that returns an iterable, or an iterable, or a
@@ -60,7 +63,7 @@ class Items:
         self._name, self._limit, self._given = name, steps, source
         self._stays = LEFT.get(id(source)) is source  # where it is, as it was not made anew
         self._source = source = self._numbered(source, rng)
-        self._iterator: Iterator[Any] | None = source if isinstance(source, Iterator) else None
+        self._once = drawn_once(source)
         if callable(source):
             check_function(source, "", name)
         before: Any = None if rng is None else rng.bit_generator.state
@@ -69,7 +72,7 @@ class Items:
         first = list(itertools.islice(begun, 1))
         if not first:
             advice = ", or used up: pass a function that returns a new generator"
-            used = advice if self._iterator is not None else ""
+            used = advice if isinstance(source, Iterator) else ""
             raise ValueError(f"{name} makes no batches: it is empty{used}.")
         self.first = first[0]
         refuse_sample(self.first, source, name, sample_shape)
@@ -86,7 +89,7 @@ class Items:
         A source that has a method ``go_on`` is told so. From others they are drawn, as the next
         ones may depend on them, unless they were in this process, before training was cut off.
         """
-        if self._iterator is not None:
+        if self._once:
             if isgenerator(self._given) and not self._stays and self._limit is not None:
                 for _ in itertools.islice(self._begun or (), epochs * self._limit):
                     pass
@@ -117,6 +120,8 @@ class Items:
             before = drawn
 
     def __iter__(self) -> Iterator[Any]:
+        if not self._once and BEGUN.get(id(self._iterator)) is not self:
+            self._begun = None  # another one has begun it anew since
         items = self._begun or self._begin()
         if self._begun is not None and self._rng is not None:
             self._rng.bit_generator.state = self._after
@@ -136,8 +141,8 @@ class Items:
 
     def _begin(self) -> Iterator[Any]:
         self._cut, self._wanted = self._limit, self._limit or 1
-        if self._iterator is not None:
-            return self._iterator
+        if self._once:
+            return going_on(self._source)
         made = self._source() if callable(self._source) else self._source
         made = self._numbered(made)
         if not isinstance(made, Iterable) or (callable(self._source) and holds_samples(made)):
@@ -150,10 +155,26 @@ class Items:
         elif self._limit is not None:
             known = n_items(made), n_items(self._source)
             self._wanted = min(n for n in (self._limit, *known) if n)
-        return iter(made)
+        self._iterator = iter(made)
+        BEGUN[id(self._iterator)] = self
+        return going_on(self._iterator)
 
     def _numbered(self, source: Any, rng: np.random.Generator | None = None) -> Any:
         return Numbered(source, self._name, rng, self._limit) if by_number(source) else source
+
+
+def going_on(iterator: Iterator[Any]) -> Iterator[Any]:
+    """Its items; ``iter`` of what is returned, as by ``islice``, does not begin it anew."""
+    return map(next, itertools.repeat(iterator))
+
+
+def drawn_once(source: Any) -> bool:
+    """Whether ``iter`` goes on where it was, as that of a generator, a ``zip`` or a ``map`` does.
+
+    A class with an ``__iter__`` of its own may begin anew there, as a list does.
+    """
+    begins: Any = getattr(type(source), "__iter__", None)
+    return isinstance(source, Iterator) and (begins is Iterator.__iter__ or not isfunction(begins))
 
 
 def hash_of(item: Any) -> int | None:

@@ -19,7 +19,7 @@ from backprop.data.answers import warn_of_no_answers
 from backprop.data.batches import Batches
 from backprop.data.endings import check_endings
 from backprop.data.inputs import check_inputs
-from backprop.data.items import is_batch, makes_batches
+from backprop.data.items import drawn_once, is_batch, makes_batches
 from backprop.data.on_disk import RowsOnDisk, on_disk
 from backprop.data.samples import Data, check_data, warn_if_none_counts
 from backprop.data.streams import Stream
@@ -290,7 +290,7 @@ def check_same_every_time(layers: Iterable[Layer], x: Any) -> None:
         ValueError: A layer draws random numbers in training or has a constraint, or x is a
             generator, which gives no batch twice.
     """
-    if isinstance(x, Iterator) and not hasattr(x, "shape"):
+    if drawn_once(x) and not hasattr(x, "shape"):
         raise ValueError(
             "LBFGS goes through the data many times, but x is a generator, which makes them once: "
             "pass a function that returns a new generator."

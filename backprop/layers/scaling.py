@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from inspect import isroutine
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,7 @@ from backprop.core.ranges import finite_rows, warn_of_lost_variance
 from backprop.core.types import Array, Shape, as_array, as_floats, computed
 from backprop.layers.base import Layer
 
-BLOCK = 1024
-"""Samples of an array that are looked at together, so that no second array of its size is made."""
+BLOCK = 1024  # samples of an array looked at together: no second array of its size is made
 
 
 class Rescaling(Layer):
@@ -233,12 +233,13 @@ class Normalization(Layer):
         """Takes the mean and variance of these inputs, as if they had been given.
 
         Args:
-            X: An array ``(N, …)``, or batches of such arrays, or of tuples that begin with them.
+            X: An array ``(N, …)``, batches ``x`` or ``(x, y)``, or a function that returns these.
 
         Raises:
             ValueError: There are no samples, or their shape is another one than the layer was built
                 for, or they hold nan or infinite numbers, or frames differ in their columns.
         """
+        X = X() if isroutine(X) else X
         columns = [labels_of(X)]
         mean, variance, count = self.moments(map(finite_rows, batches_of(X, columns)))
         if self.input_shape is not None and mean.shape != self.mean_.shape:
@@ -280,9 +281,8 @@ class Normalization(Layer):
         feature is subtracted before, so that what never changes has the variance 0 exactly. Source:
         Chan, Golub & LeVeque 1983, "Algorithms for computing the sample variance".
         """
-        n = 0
-        mean: Array = np.zeros(())
-        squares, first = mean, mean
+        n, mean = 0, as_array(0.0, np.float64)
+        squares = first = mean
         for batch in filter(len, batches):
             kept = self.broadcast_shape(batch.shape[1:])
             over = (0, *(axis for axis, size in enumerate(kept, 1) if size is None))

@@ -6,6 +6,8 @@ from backprop.core.elsewhere import KnowsElsewhere
 
 VERBS = "write metric.update(prediction, target), metric.result() and metric.reset()"
 
+STATE = "keep it in an attribute, self.total = 0.0, which reset empties and update adds to"
+
 FORMULAS = {"values", "result", "ratio", "count", "score", "rates"}
 """The methods of the metrics that say what a number is."""
 
@@ -13,7 +15,10 @@ FORMULAS = {"values", "result", "ratio", "count", "score", "rates"}
 class KnowsVerbs(KnowsElsewhere):
     """The base of a metric: where it is called, or by other names, it says what to write."""
 
-    _elsewhere = dict.fromkeys(("update_state", "reset_state", "compute"), VERBS)
+    _elsewhere = {
+        **dict.fromkeys(("update_state", "reset_state", "compute"), VERBS),
+        **dict.fromkeys(("add_weight", "add_variable", "add_state"), STATE),
+    }
     _of_one = "'accuracy' or 'binary_accuracy'"  # what to take where there is one output
 
     def __init_subclass__(cls, **options: Any) -> None:

@@ -63,9 +63,13 @@ def attention(
     columns = min(n_heads, _COLUMNS)
     rows = math.ceil(n_heads / columns)
     side = min(max(1.6, 0.22 * T), 4.0 if n_heads > 1 else 6.0)  # inches of a square
-    figure = new_figure(columns * (side + 0.5) + 1.0, rows * (side + 0.75) + 0.2)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
     named = range(0, T, math.ceil(0.15 * T / side))  # more names would overlap
+    longest = 0.08 * max(map(len, names))  # inches
+    turned = longest > side / len(named)  # too wide for its column
+    beside = longest if turned else 0.0
+    width, height = columns * (side + 0.5 + beside) + 1.0, rows * (side + 0.75 + beside) + 0.2
+    figure = new_figure(width, height)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
     largest = float(shares.max()) or 1.0
     for head, axes in enumerate(panels[:n_heads]):
         picture = axes.imshow(shares[head], cmap="Blues", vmin=0, vmax=largest)
@@ -74,7 +78,7 @@ def attention(
         axes.set_xticks(named, [names[k] for k in named])
         axes.set_yticks(named, [names[k] for k in named])
         axes.tick_params(labelsize=8, length=2)
-        if 0.08 * max(map(len, names)) > side / len(named):  # inches: too wide for its column
+        if turned:
             axes.tick_params(axis="x", rotation=90)
     for axes in panels[n_heads:]:
         axes.set_axis_off()

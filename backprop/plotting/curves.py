@@ -18,6 +18,7 @@ from backprop.plotting.style import (
     colours,
     epoch_ticks,
     finite_array,
+    fold,
     legend_below,
     new_figure,
     no_mapping,
@@ -103,7 +104,7 @@ def loss_curves(
     for panel in panels[len(quantities) :]:
         panel.remove()
     for panel, (quantity, names) in zip(panels, quantities.items(), strict=False):
-        _draw_quantity(panel, quantity, names, runs)
+        _draw_quantity(panel, quantity, names, runs, figure.get_figwidth() / columns - 0.6)
     if len(runs) > 1:
         validated = any(
             name.startswith(_VALIDATION) for names in quantities.values() for name in names
@@ -114,8 +115,10 @@ def loss_curves(
     return save(figure, path)
 
 
-def _draw_quantity(axes: Axes, quantity: str, names: list[str], runs: list[_Run]) -> None:
-    """Draw the lines of one quantity: each run's training values, its validation values."""
+def _draw_quantity(
+    axes: Axes, quantity: str, names: list[str], runs: list[_Run], room: float
+) -> None:
+    """Draw the lines of one quantity below its name, which has this room, in inches."""
     alone = len(runs) == 1
     # One run: a colour each for training and validation. Several: a colour for each run.
     shades = colours(2 if alone else len(runs))
@@ -146,7 +149,7 @@ def _draw_quantity(axes: Axes, quantity: str, names: list[str], runs: list[_Run]
             broken[: finite.max(initial=-1) + 1] = False
             ended += [int(epoch) for epoch in run.epochs[broken][:1]]
     lost = f" (not finite from epoch {min(ended)})" if ended else ""
-    axes.set_title(quantity.replace("_", " ") + lost)
+    axes.set_title(fold(quantity.replace("_", " ") + lost, room))
     axes.set_xlabel("epoch")
     epochs = np.concatenate([run.epochs for run in runs])
     axes.set_xticks(epoch_ticks(int(epochs.min()), int(epochs.max())))

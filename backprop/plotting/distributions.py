@@ -10,7 +10,7 @@ import numpy as np
 from backprop.core.durable import FilePath
 from backprop.core.signatures import answered
 from backprop.core.types import Array
-from backprop.plotting.style import epoch_ticks, new_figure, no_mapping, save, spans_decades
+from backprop.plotting.style import epoch_ticks, fold, new_figure, no_mapping, save, spans_decades
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -98,7 +98,8 @@ def histograms(
                 markersize=25,
             )
         zeros = 1 - sum(v.size for v in shown) / max(sum(v.size for v in epochs), 1)
-        axes.set_title(name + (f"\n{zeros:.0%} zeros" if zeros >= 0.005 else ""), fontsize="medium")
+        left_out = f"\n{zeros:.0%} zeros" if zeros >= 0.005 else ""
+        axes.set_title(fold(name + left_out, 2.2), fontsize="medium")
         axes.set_xticks(epoch_ticks(1, len(epochs)))
         axes.set_xlabel("epoch")
         axes.set_yscale("log" if logarithmic else "linear")

@@ -18,9 +18,11 @@ from backprop.plotting.style import (
     check_probabilities,
     class_indices,
     finite_array,
+    fold,
     name_classes,
     new_figure,
     save,
+    slant,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 8.0  # inches
 _GAP = 0.12  # between images, as a share of an image's width
+_SMALLEST = 4.5  # points: captions that are too long in letters of this size are broken into lines
 _MOST_NUMBERED = 20  # classes; above that the numbers in the cells would be too small to read
 
 
@@ -72,14 +75,16 @@ def predictions_grid(
     columns = min(check_integer(columns, "columns"), count)
     rows = math.ceil(count / columns)
 
+    tile = min(_WIDTH / columns, 1.6)  # inches from image to image
     captions = [
-        _caption(names[g], names[t], None if sure is None else sure[i])
+        fold(
+            _caption(names[g], names[t], None if sure is None else sure[i]), 0.85 * tile, _SMALLEST
+        )
         for i, (g, t) in enumerate(zip(guess, truth, strict=True))
     ]
     longest = max(len(line) for caption in captions for line in caption.split("\n"))
-    tile = min(_WIDTH / columns, 1.6)  # inches from image to image
     # A letter is about 0.6 of the font size wide; 72 points are an inch.
-    size = min(9.0, max(4.5, 72 * tile / (0.6 * longest)))
+    size = min(9.0, max(_SMALLEST, 72 * tile / (0.6 * longest)))
     # From here on an image and the gap beside it are 1 wide.
     tall = (1 - _GAP) * height / width
     lines = [
@@ -177,9 +182,7 @@ def confusion_matrix(
     axes.set_xticks(named, [names[k] for k in named])
     axes.set_yticks(named, [names[k] for k in named])
     axes.tick_params(labelsize=10 if classes <= 20 else 7)
-    if 0.09 * max(map(len, names)) > (side - 1) / classes:  # inches: too wide for its column
-        for label in axes.get_xticklabels():
-            label.set(rotation=60, ha="right", rotation_mode="anchor")
+    slant(axes, names, (side - 1) / classes)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     total = counts.sum()

@@ -14,14 +14,19 @@ from backprop.plotting.style import (
     LOG_SPAN,
     PALETTE,
     finite_array,
+    fold,
     new_figure,
     no_mapping,
     save,
+    slant,
     unbox,
 )
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+MOST_TICKS = 6
+"""Values on a log axis that are all written below it; of more, only powers of ten are."""
 
 
 @answered
@@ -69,9 +74,14 @@ def setting_scores(
         axes.plot(x[:1], score[:1], "D", color=PALETTE[1], label="best")
         if not numbers:
             axes.set_xticks(range(len(labels)), labels)
+            slant(axes, labels, 2.4 / len(labels))
         elif (x > 0).all() and x.max() > LOG_SPAN * x.min():
             axes.set_xscale("log")
-        axes.set(xlabel=setting)
+            axes.minorticks_off()  # the labels of which would cover each other
+            ticks = np.unique(x)
+            if len(ticks) <= MOST_TICKS:
+                axes.set_xticks(ticks, [f"{value:g}" for value in ticks])
+        axes.set(xlabel=fold(str(setting), 3.0))
     panels[0].set(ylabel=name)
     panels[-1].legend(frameon=False)
     return save(figure, path)

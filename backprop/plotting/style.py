@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -87,6 +88,19 @@ def unbox(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(True, color="0.9", linewidth=0.7)
     axes.set_axisbelow(True)
+
+
+def slant(axes: Axes, names: Sequence[str], room: float) -> None:
+    """Turn the names below the axes where one is wider than its room, in inches."""
+    if 0.09 * max(map(len, names)) > room:
+        for label in axes.get_xticklabels():
+            label.set(rotation=60, ha="right", rotation_mode="anchor")
+
+
+def fold(text: str, room: float, size: float = 10.0) -> str:
+    """Break each line of a text where it would be wider than its room, in inches."""
+    most = max(int(72 * room / (0.6 * size)), 4)  # letters are about 0.6 of the font size wide
+    return "\n".join(textwrap.fill(line, most) for line in text.split("\n"))
 
 
 def legend_below(figure: Figure, handles: Sequence[Any]) -> None:

@@ -310,7 +310,7 @@ class Sequential(CompiledNetwork):
         check_flag(return_dict, "return_dict")
         check_columns(x, self)
         batches = evaluation_source(self, x, y, sample_weight, batch_size=batch_size, steps=steps)
-        params = {"steps": batches.steps, "verbose": verbose}
+        params = {"epochs": 1, "steps": batches.steps, "verbose": verbose}
         called = CallbackList(check_list(callbacks, "callbacks"), self, params)
         shown = progress(verbose)
         self.build((None, *batches.sample_shape))

@@ -71,7 +71,8 @@ def predict(
     heard = check_list(callbacks, "callbacks")
     told = None
     if heard:  # which are checked before anything is built
-        told = CallbackList(heard, network, {"steps": -(-X.shape[0] // size), "verbose": verbose})
+        params = {"epochs": 1, "steps": -(-X.shape[0] // size), "verbose": verbose}
+        told = CallbackList(heard, network, params)
     build_for(network, X)
     if batch_size is None and not heard and X.dtype == network.dtype and X.ndim == 2:
         size *= MANY if in_parts(X[:size], network.parameters.largest) else 1
@@ -149,7 +150,7 @@ def predict_items(
 ) -> Array:
     """The outputs for batches that somebody else makes, each computed at once."""
     first = items_inputs(network, items.first)
-    params = {"steps": items.steps, "verbose": verbose}
+    params = {"epochs": 1, "steps": items.steps, "verbose": verbose}
     told = CallbackList(check_list(callbacks, "callbacks"), network, params)
     build_for(network, first)
     predictions, seen = [], 0

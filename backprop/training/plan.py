@@ -12,6 +12,7 @@ from backprop.callbacks import Callback, CallbackList
 from backprop.callbacks.base import warn_of_misspelt_hooks
 from backprop.core.checks import check_choice, check_flag, check_integer, check_list, is_row
 from backprop.core.frames import Labels, check_columns, check_targets
+from backprop.data.items import drawn_once
 from backprop.data.sources import Source, check_same_every_time, validation_source
 from backprop.data.training import training_source
 from backprop.protocol import Model
@@ -172,14 +173,15 @@ def validations(frequency: int | list[int], first: int, last: int) -> int:
 
 
 def check_lasting(source: Any, steps: int | None, epochs: int, name: str, argument: str) -> None:
-    """Checks that a generator whose batches all go into one epoch is asked for one alone.
+    """Checks that an iterator whose batches all go into one epoch is asked for one alone.
 
     Raises:
         ValueError: It would be empty in the second one, when the first has changed the weights.
     """
-    if isgenerator(source) and steps is None and epochs > 1:
+    if drawn_once(source) and steps is None and epochs > 1:
+        kind = "a generator" if isgenerator(source) else f"an iterator ({type(source).__name__})"
         raise ValueError(
-            f"{name} is a generator, which makes its batches once, but they are needed in {epochs} "
+            f"{name} is {kind}, which makes its batches once, but they are needed in {epochs} "
             f"epochs: pass a function that returns a new generator, which is called for each "
             f"epoch; or, if it never ends, {argument}."
         )

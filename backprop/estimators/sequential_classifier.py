@@ -111,8 +111,8 @@ class SequentialClassifier(Classifies, Wrapped):
     def _complete(self, model: Any) -> str:
         ends = ending(model.layers) if model.layers else None
         if not (isinstance(ends, Softmax | Sigmoid) or getattr(self.loss, "from_logits", False)):
-            single = getattr(ends, "units", 0) == 1
-            ends = Sigmoid() if single or self._labels.multilabel else Softmax()
+            alone = self._labels.multilabel or model.output_shape == (1,)
+            ends = Sigmoid() if alone else Softmax()
             model.add(ends)
         several = isinstance(ends, Softmax)
         return "sparse_categorical_crossentropy" if several else "binary_crossentropy"

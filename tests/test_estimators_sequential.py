@@ -26,7 +26,21 @@ from backprop.estimators import (
 )
 from backprop.experiments.stacked_models import StackedModels
 from backprop.initializers import Constant
-from backprop.layers import Chain, Dense, Input, ReLU, Sigmoid, Softmax, Tanh
+from backprop.layers import (
+    BatchNormalization,
+    Chain,
+    Conv1D,
+    Dense,
+    Dropout,
+    GlobalAveragePooling1D,
+    Input,
+    Parallel,
+    ReLU,
+    Reshape,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
 from backprop.layers.chain import unfold
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -457,3 +471,22 @@ def test_several_networks_with_several_outputs_for_a_target(loss, each):
     words = f"score compares a prediction with each target, but there are {each} outputs for 1 in y"
     with pytest.raises(ValueError, match=words):
         regressor.score(X, y)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        lambda: [Dense(1), Tanh()],
+        lambda: [Dense(1), Dropout(0.1)],
+        lambda: [Dense(1), BatchNormalization()],
+        lambda: [Parallel([[Dense(2), Dense(1)], [Dense(1)]], merge="add")],
+        lambda: [Reshape((4, 1)), Conv1D(1, 2), GlobalAveragePooling1D()],
+    ],
+)
+def test_single_output_gets_sigmoid_whatever_layer_makes_it(last):
+    X, y = np.random.default_rng(0).standard_normal((12, 4)), np.arange(12) % 2
+    classifier = SequentialClassifier(lambda n_features, n_outputs: bp.Sequential(last()), epochs=1)
+    model = classifier.fit(X, y).model_
+    assert isinstance(model.layers[-1], Sigmoid)
+    assert isinstance(model.loss.unjoined, bp.losses.BinaryCrossentropy)
+    np.testing.assert_array_equal(classifier.predict(X), model.predict(X)[:, 0] > 0.5)

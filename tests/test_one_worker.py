@@ -68,3 +68,23 @@ def test_workers_meet_once() -> None:
         assert workers.entered
     with pytest.raises(TypeError, match="shards"):
         Workers(shards="yes")  # type: ignore[arg-type]
+
+
+def test_what_is_set_later_is_checked() -> None:
+    workers = Workers()
+    workers.elastic = True
+    assert workers.elastic
+    with pytest.raises(ValueError, match="leave out one of the two"):
+        workers.shards = True
+    with pytest.raises(TypeError, match="elastic must be True or False"):
+        workers.elastic = "no"  # type: ignore[assignment]
+    with pytest.raises(AttributeError, match="nobody reads 'elastc' of Workers: set elastic"):
+        workers.elastc = True  # type: ignore[attr-defined]
+    with Workers() as met:
+        met.time_limit = 5
+        with pytest.raises(ValueError, match="time_limit"):
+            met.time_limit = -5
+        for name in ("shards", "elastic"):
+            with pytest.raises(AttributeError, match=rf"write Workers\({name}=…\)"):
+                setattr(met, name, True)
+    assert (met.shards, met.time_limit, met.elastic) == (False, 5, False)

@@ -648,6 +648,11 @@ def test_regions_of_logits_are_those_of_probabilities(units: int, loss: Any, end
     np.testing.assert_array_equal(plane(on_logits.predict, CORNERS, SIDES, 9).share, found)
 
 
+def test_regions_name_the_numbers_that_were_returned() -> None:
+    with pytest.raises(ValueError, match=r"the values go from -0\.5 to 0\.5: apply"):
+        decision_regions(lambda p: np.clip(p[:, 0], -0.5, 0.5), CORNERS, SIDES, resolution=8)
+
+
 def test_regions_are_not_mirrored() -> None:
     top_right = decision_regions(
         lambda p: (p.min(axis=1) > 0).astype(int), CORNERS, SIDES, resolution=20

@@ -1,8 +1,10 @@
 """Attributes that are assigned later: they work, or the assignment says why not."""
 
 import copy
+import dis
 import pickle
 import re
+from types import FunctionType
 
 import numpy as np
 import pytest
@@ -16,7 +18,9 @@ from backprop.callbacks import (
     EarlyStopping,
     ModelCheckpoint,
     ReduceLROnPlateau,
+    TensorBoard,
 )
+from backprop.core.stores import stores_in
 from backprop.initializers import Constant, HeNormal, VarianceScaling
 from backprop.layers import (
     ELU,
@@ -27,7 +31,9 @@ from backprop.layers import (
     BatchNormalization,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
+    Embedding,
     Flatten,
     GaussianNoise,
     Layer,
@@ -471,6 +477,13 @@ def test_a_layer_changed_between_fits_does_what_it_then_says(layer, name, value)
     (lambda: ModelCheckpoint("m.npz"), "filename", "set filepath"),
     (model_with, "class_weight", "it is an argument of fit"),
     (lambda: model_with("sgd").loss, "ignore_klass", "set ignore_class"),
+    # these names are read by the classes' own code, but of other objects
+    (lambda: Dense(3), "regularizer", "set kernel_regularizer"),
+    (lambda: DepthwiseConv2D(3), "constraint", "set depthwise_constraint"),
+    (lambda: Embedding(5, 3), "regularizer", "set embeddings_regularizer"),
+    (lambda: ModelCheckpoint("m.npz"), "save_weights", "set save_weights_only"),
+    (lambda: TensorBoard("logs"), "learning_rate", "optimizers have it"),
+    (losses.Huber, "dtype", "all of a model has one"),
 ])  # fmt: skip
 def test_other_libraries_names_of_attributes_are_refused(made, name, advice):
     with pytest.raises(AttributeError, match=f"nobody reads '{name}' of .*: {re.escape(advice)}"):
@@ -531,3 +544,11 @@ def test_another_folder_of_backups_holds_from_now_on(tmp_path):
     model_with().fit(X, Y, verbose=0, callbacks=[backup])
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
     assert (tmp_path / "b" / "latest.npz").exists()
+
+
+@pytest.mark.parametrize("kind", [LSTM, BatchNormalization, losses.Dice, metrics.AUC, Adam])
+def test_names_that_methods_assign_to_are_those_that_the_disassembler_finds(kind):
+    for base in kind.__mro__:
+        methods = [each for each in vars(base).values() if isinstance(each, FunctionType)]
+        steps = [step for method in methods for step in dis.get_instructions(method)]
+        assert stores_in(base) == {s.argval for s in steps if s.opname == "STORE_ATTR"}

@@ -21,6 +21,7 @@ from backprop.core.lookup import (
     other_arguments,
     takes,
 )
+from backprop.core.stores import stores_in
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -55,6 +56,8 @@ ALIASES = {
     "momentum": "beta_1",
     "beta_1": "momentum",
     "filename": "filepath",
+    "regularizer": "kernel_regularizer or depthwise_regularizer or embeddings_regularizer",
+    "constraint": "kernel_constraint or depthwise_constraint or embeddings_constraint",
 }
 """Names from other libraries, and what they are called here: the first that there is."""
 
@@ -259,9 +262,7 @@ def assigned(kind: type[Any]) -> frozenset[str]:
     """
     names = there_are(kind)
     for base in filter(from_package, kind.__mro__ if kind.own_names else ()):
-        for each in vars(base).values():
-            if isinstance(each, FunctionType):
-                names.update(each.__code__.co_names)
+        names |= stores_in(base)
     there = {name: getattr(kind, name, None) for name in names}
     return frozenset(
         name

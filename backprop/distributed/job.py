@@ -16,6 +16,7 @@ from backprop.core.blas import CHOSEN
 from backprop.core.checks import check_flag, check_positive
 from backprop.core.errors import said
 from backprop.core.signatures import answered
+from backprop.core.settings import Settings
 from backprop.core.types import Array
 from backprop.distributed.ending import Ending
 from backprop.distributed.farewell import farewell
@@ -34,7 +35,7 @@ STARTED_BY = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK", "MPI_LOCALNRANKS"
 """Environment variables of which every mpiexec sets one."""
 
 
-class Workers:
+class Workers(Settings):
     """All processes that ``mpiexec`` started, which train one model together.
 
     Every worker runs the whole program. In ``fit`` each takes its share of every batch, and the
@@ -92,6 +93,18 @@ class Workers:
         self._world: Any = None
         self._threads: Any = None  # the limit of BLAS threads
         self._ending = Ending(self)
+
+    def check_setting(self, name: str) -> None:
+        """Refuses to change what all workers have agreed on.
+
+        Raises:
+            AttributeError: They have met.
+        """
+        if self.entered and name != "time_limit":
+            raise AttributeError(
+                f"{name} cannot be changed inside the `with`, where all workers go by it: write "
+                f"Workers({name}=…)."
+            )
 
     def __enter__(self) -> Self:
         if self.entered:

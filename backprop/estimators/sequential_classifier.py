@@ -13,7 +13,7 @@ from backprop.core.types import Array
 from backprop.estimators.tasks import Classifies
 from backprop.estimators.wrapping import Build, Wrapped, keep_with_settings
 from backprop.layers import HardTanh, Layer, Rescaling, Sigmoid, Softmax
-from backprop.layers.chain import ending, unfold
+from backprop.layers.chain import ending
 from backprop.losses import Loss, SparseCategoricalCrossentropy
 from backprop.optimizers import Optimizer
 
@@ -111,9 +111,8 @@ class SequentialClassifier(Classifies, Wrapped):
     def _complete(self, model: Any) -> str:
         ends = ending(model.layers) if model.layers else None
         if not (isinstance(ends, Softmax | Sigmoid) or getattr(self.loss, "from_logits", False)):
-            units = [layer.units for layer in unfold(model.layers) if hasattr(layer, "units")]
-            single = units[-1:] == [1]  # also where an activation stands behind it
-            ends = Sigmoid() if single or self._labels.multilabel else Softmax()
+            alone = self._labels.multilabel or model.output_shape == (1,)
+            ends = Sigmoid() if alone else Softmax()
             model.add(ends)
         several = isinstance(ends, Softmax)
         return "sparse_categorical_crossentropy" if several else "binary_crossentropy"

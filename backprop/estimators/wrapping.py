@@ -174,9 +174,9 @@ class Wrapped(Estimator):
             if self.random_state is not None or self.n_members > 1:
                 model.reset(seed=int(random.randint(1 << 31)))
             self._compiles = not model.compiled
+            model.build((None, n_features))  # _complete asks for the number of outputs
             if self._compiles:
                 self._compile(model)
-            model.build((None, n_features))
             found.append(model)
         if len({id(model) for model in found}) < len(found):
             raise ValueError("build returned the same model twice: let it make a new one.")

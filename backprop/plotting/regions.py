@@ -189,6 +189,7 @@ def _as_probabilities(answer: Array, points: int, classes: int) -> Array:
     if array.shape == (points,) and array.dtype.kind in "iub":
         indices = class_indices("predict(points)", array, points)
         return np.eye(max(classes, int(indices.max()) + 1, 2))[indices]
+    found = array
     if array.shape == (points,):
         array = np.stack([1 - array, array], axis=1)
     if array.ndim != 2 or len(array) != points or array.shape[1] < classes:
@@ -198,5 +199,5 @@ def _as_probabilities(answer: Array, points: int, classes: int) -> Array:
         )
     if np.isnan(array).any():
         raise ValueError("predict returned nan: the training of the model may have diverged.")
-    check_probabilities(array, "predict must return probabilities")
+    check_probabilities(found, "predict must return probabilities")
     return array

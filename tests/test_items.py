@@ -500,6 +500,28 @@ def test_functions_that_return_arrays_are_told_to_return_batches(verb, function,
         getattr(classifier(), verb)(function)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda batches: lambda: iter(batches),
+        iter,
+        lambda batches: (batch for batch in batches),
+        lambda batches: PyDataset(X, Y),
+    ],
+    ids=["function", "iterator", "generator", "data set"],
+)
+def test_targets_beside_what_makes_batches_are_one_too_many(make):
+    """It has the targets in its batches, and is no mistake itself."""
+    model, batches = classifier(), [(X, Y)]
+    for verb in (model.fit, model.evaluate):
+        with pytest.raises(TypeError, match=r"batches \(x, y\), pass it alone to fit or evaluate"):
+            verb(make(batches), Y, verbose=0)
+    with pytest.raises(TypeError, match="^validation x .*, pass it alone as validation_data"):
+        model.fit(X, Y, validation_data=(make(batches), Y), verbose=0)
+    model.fit(X, Y, validation_data=make(batches), verbose=0)
+    model.evaluate(make(batches), verbose=0)
+
+
 def test_adapting_to_a_data_set_is_refused():
     class Samples:
         def __len__(self):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backprop.core.array_errors import numbering
+from backprop.core.array_errors import check_present, numbering
 from backprop.core.arrays import NUMBERS, is_masked, to_array
 from backprop.core.checks import check_list
 from backprop.core.durable import FilePath, check_file, replacing
@@ -253,6 +253,8 @@ def class_indices(name: str, values: object, count: int) -> Array:
             f"{array.shape}: of one-hot rows take np.argmax({name}, axis=1)."
         )
     array = array.reshape(count)
+    if array.dtype.kind == "f":
+        check_present(array, name)
     if array.dtype.kind not in "iub" and not (
         array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.round(array)).all()
     ):

@@ -82,9 +82,9 @@ def test_a_row_of_a_frame_has_the_order_of_its_columns(row, frame, model):
     """In another order each number would be multiplied by the weights of another column."""
     model.fit(frame, np.zeros(20), verbose=0)
     other = frame[["b", "a", "c"]]
-    with pytest.raises(ValueError, match="^X has the columns of another order, .*'a', 'b', 'c'"):
+    with pytest.raises(ValueError, match=r"^X has the columns of another order, .*'a', 'b', 'c'"):
         model.explain(row(other), [0.0])
-    with pytest.raises(ValueError, match="^x has the columns of another order"):
+    with pytest.raises(ValueError, match=r"^x has the columns of another order"):
         model.predict([row(other)])
     explained = str(model.explain(frame.to_numpy()[0], [0.0]))
     assert str(model.explain(row(frame), [0.0])) == explained

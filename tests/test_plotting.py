@@ -728,6 +728,14 @@ def test_histograms_of_one_value_have_a_range(value: float, tmp_path: Path) -> N
     assert heat(figure.axes[0]).max() == (0 if np.isnan(value) else 1)
 
 
+@pytest.mark.parametrize("values", [[["a", "b"]], pd.DataFrame({"a": [1.0]}), [[[1], [1, 2]]]])
+def test_histograms_of_what_is_no_numbers(values: Any) -> None:
+    with pytest.raises(
+        ValueError, match=r"^arrays_by_layer\['dense'\] must be a list of arrays of"
+    ):
+        histograms({"dense": values}, "weights")
+
+
 @pytest.mark.parametrize("arrays", [{}, {"dense": []}])
 def test_histograms_refuse_nothing(arrays: dict[str, list[Array]]) -> None:
     with pytest.raises(ValueError, match="at least one layer"):

@@ -341,7 +341,7 @@ def test_groups_of_a_frame_become_sequences_as_the_error_advises(one: bool) -> N
         if one and not isinstance(groups, pd.api.typing.DataFrameGroupBy):
             continue
         sequences = groups["pulse"] if one else groups
-        with pytest.raises(TypeError, match="^sequences gives a key with each sequence") as error:
+        with pytest.raises(TypeError, match=r"^sequences gives a key with each sequence") as error:
             pad_sequences(sequences, dtype="float32")
         advice = str(error.value).rpartition("pass ")[2].rstrip(".")
         padded = pad_sequences(eval(advice, {"sequences": sequences}), dtype="float32")
@@ -351,5 +351,5 @@ def test_groups_of_a_frame_become_sequences_as_the_error_advises(one: bool) -> N
 def test_dates_in_sequences_are_not_taken_for_text() -> None:
     dates = np.array(["2020-01-01", "2020-01-02"], "M8[D]")
     for days in (dates, list(dates), pd.Series(dates)):
-        with pytest.raises(TypeError, match="number 1 has the dtype datetime64.*subtract a date"):
+        with pytest.raises(TypeError, match=r"number 1 has the dtype datetime64.*subtract a date"):
             pad_sequences([[1, 2], days])

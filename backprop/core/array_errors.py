@@ -226,6 +226,11 @@ def numbering(labels: Array, name: str) -> str:
     return f"np.unique({name}, return_inverse=True)[1]"
 
 
+def one_hot_rows(y: Any, name: str) -> str:
+    """The code for one-hot rows as one array, of which ``np.argmax`` tells the classes."""
+    return name if np.ndim(y) > 1 else f"np.stack({name})"  # of a column of vectors
+
+
 def refuse_vectors(x: Any, arrays: Sequence[Array], labels: Sequence[Any], name: str) -> NoReturn:
     """The error for columns of a frame that hold a vector in each row, with what to pass instead.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backprop.core.array_errors import check_present, numbering
+from backprop.core.array_errors import check_present, numbering, one_hot_rows
 from backprop.core.arrays import NUMBERS, is_masked, to_array
 from backprop.core.checks import check_list
 from backprop.core.durable import FilePath, check_file, replacing
@@ -250,7 +250,7 @@ def class_indices(name: str, values: object, count: int) -> Array:
     if array.shape not in ((count,), (count, 1)):
         raise ValueError(
             f"{name} must hold one class index for each of {count} samples but has the shape "
-            f"{array.shape}: of one-hot rows take np.argmax({name}, axis=1)."
+            f"{array.shape}: of one-hot rows take np.argmax({one_hot_rows(values, name)}, axis=1)."
         )
     array = array.reshape(count)
     if array.dtype.kind == "f":

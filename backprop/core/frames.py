@@ -73,7 +73,7 @@ def check_labels(
     """
     labels = labels_of(x)
     if known is None:
-        return labels
+        return labels or None
     known = comparable(tuple(known))
     if labels is None:
         labels = labels_of_row(x)

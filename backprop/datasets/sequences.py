@@ -47,7 +47,7 @@ def pad_sequences(
         ValueError: There are no sequences, the dtype is none of numbers, or it cannot hold those of
             the sequences. Where a floating one keeps next to nothing of them, a warning says so.
         ShapeError: Their steps have different shapes.
-        TypeError: They are no list and no column.
+        TypeError: They are no list and no column, hold dates, or have keys beside them.
 
     Example:
         >>> bp.datasets.pad_sequences([[1, 2, 3], [4]])

@@ -753,3 +753,18 @@ def test_the_advice_of_a_confusion_matrix_is_code_for_lists_and_frames_too(kind)
         classes = eval(followed, {"np": np, "y_true": given, "k": 1})
         counts = metrics.confusion_matrix(classes, classes)
         np.testing.assert_array_equal(counts, np.diag(np.bincount(found, minlength=2)))
+
+
+@pytest.mark.parametrize(
+    "kind", [pd.Series, lambda rows: np.array([None, *rows], object)[1:], list]
+)
+def test_the_advice_on_one_hot_rows_is_code_for_columns_of_vectors_too(kind):
+    y, points = kind(list(np.eye(3)[[0, 2, 1, 0]])), np.ones((4, 2))
+    for call in (
+        lambda: bp.datasets.stratified_split(points, y),
+        lambda: bp.plotting.decision_regions(lambda p: p, points, y),
+    ):
+        with pytest.raises(ValueError, match=r"np\.argmax") as error:
+            call()
+        advice = re.search(r"np\.argmax\(.*axis=1\)", str(error.value)).group()
+        assert eval(advice).tolist() == [0, 2, 1, 0]

@@ -69,6 +69,45 @@ def test_reordered_columns_are_refused_by_every_verb(kind, verb, frame, model):
     )
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        lambda f: f.iloc[0],
+        lambda f: f.astype(object).iloc[0],
+        lambda f: next(f.itertuples(index=False)),
+        lambda f: f.to_records(index=False)[0],
+    ],
+)
+def test_a_row_of_a_frame_has_the_order_of_its_columns(row, frame, model):
+    """In another order each number would be multiplied by the weights of another column."""
+    model.fit(frame, np.zeros(20), verbose=0)
+    other = frame[["b", "a", "c"]]
+    with pytest.raises(ValueError, match=r"^X has the columns of another order, .*'a', 'b', 'c'"):
+        model.explain(row(other), [0.0])
+    with pytest.raises(ValueError, match=r"^x has the columns of another order"):
+        model.predict([row(other)])
+    explained = str(model.explain(frame.to_numpy()[0], [0.0]))
+    assert str(model.explain(row(frame), [0.0])) == explained
+    numbered = pd.Series(list(row(frame)), index=[2, 0, 1])
+    assert str(model.explain(numbered, [0.0])) == explained
+
+
+def test_the_advice_on_a_row_of_another_order_is_code(frame, model):
+    model.fit(frame, np.zeros(20), verbose=0)
+    X = frame[["b", "a", "c"]].iloc[0]
+    with pytest.raises(ValueError, match="another order") as error:
+        model.explain(X, [0.0])
+    advice = eval(str(error.value).rpartition("pass ")[2].rstrip("."))
+    assert str(model.explain(advice, [0.0])) == str(model.explain(frame.iloc[0], [0.0]))
+
+
+def test_the_index_of_a_column_of_vectors_names_no_columns(model):
+    X = np.random.default_rng(0).standard_normal((3, 3))
+    model.fit(pd.DataFrame(X), np.zeros(3), verbose=0)
+    column = pd.Series(list(X), index=[2, 0, 1])
+    assert np.array_equal(model.predict(column), model.predict(X))
+
+
 def test_batches_agree_on_their_columns(frame, model):
     """As chunks of several files, of which one has its columns in another order."""
     y, other = np.zeros(20), frame[["b", "a", "c"]]

@@ -5,6 +5,8 @@ import sys
 import tracemalloc
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 
 import backprop as bp
@@ -500,6 +502,28 @@ def test_functions_that_return_arrays_are_told_to_return_batches(verb, function,
         getattr(classifier(), verb)(function)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda batches: lambda: iter(batches),
+        iter,
+        lambda batches: (batch for batch in batches),
+        lambda batches: PyDataset(X, Y),
+    ],
+    ids=["function", "iterator", "generator", "data set"],
+)
+def test_targets_beside_what_makes_batches_are_one_too_many(make):
+    """It has the targets in its batches, and is no mistake itself."""
+    model, batches = classifier(), [(X, Y)]
+    for verb in (model.fit, model.evaluate):
+        with pytest.raises(TypeError, match=r"batches \(x, y\), pass it alone to fit or evaluate"):
+            verb(make(batches), Y, verbose=0)
+    with pytest.raises(TypeError, match=r"^validation x .*, pass it alone as validation_data"):
+        model.fit(X, Y, validation_data=(make(batches), Y), verbose=0)
+    model.fit(X, Y, validation_data=make(batches), verbose=0)
+    model.evaluate(make(batches), verbose=0)
+
+
 def test_adapting_to_a_data_set_is_refused():
     class Samples:
         def __len__(self):
@@ -568,6 +592,26 @@ def test_a_row_of_a_later_batch_is_numbered_from_the_first_one():
     for given in (iter(batches), PyDataset(wrong, Y), lambda: iter(batches)):
         with pytest.raises(ValueError, match="first in row 17, column 2"):
             classifier().predict(given)
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, lambda x: pl.DataFrame(x).fill_nan(None)])
+def test_the_row_of_a_frame_is_said_to_be_one_of_a_later_batch(kind):
+    """Of a frame the gap is found before its rows are counted."""
+    wrong = X.copy()
+    wrong[17, 2] = np.nan
+    batches = [kind(wrong[:7]), kind(wrong[7:14]), kind(wrong[14:])]
+    for given in (batches, lambda: iter(batches)):
+        with pytest.raises(ValueError, match="nan, first in row 3, column") as error:
+            classifier().predict(given)
+        assert error.value.__notes__ == ["It is batch 2 of x (from 0)."]
+
+
+def test_what_makes_samples_is_not_told_to_have_targets_beside_it():
+    """Targets are given beside arrays alone."""
+    frame = pd.DataFrame(X).assign(y=Y)
+    for given in (lambda: iter([frame]), (row for _, row in frame.iterrows())):
+        with pytest.raises(ShapeError, match="samples themselves, pass them as arrays, x and y"):
+            classifier().fit(given, verbose=0)
 
 
 def test_verbs_that_take_one_batch_say_so():

@@ -611,3 +611,12 @@ def test_outputs_that_are_nan_name_no_class(columns):
     with pytest.raises(ValueError, match="y_pred has a nan in row 2"):
         confusion_matrix([0, 0, 0, 0], outputs)
     assert confusion_matrix([0], np.array([[0.0, -np.inf]])).tolist() == [[1, 0], [0, 0]]
+
+
+def test_a_gap_among_class_indices_is_named():
+    """A threshold, which probabilities are given, would make a class of it."""
+    classes, found = np.array([0.0, 1.0, 2.0]), np.array([0, 1, np.nan])
+    with pytest.raises(ValueError, match="y_true has a nan in row 2"):
+        confusion_matrix(found, classes)
+    with pytest.raises(ValueError, match="y_pred has a nan in row 2"):
+        confusion_matrix(classes, found)

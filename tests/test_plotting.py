@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, QuadMesh
@@ -703,6 +704,7 @@ def test_regions_ask_in_the_dtype_of_the_samples() -> None:
         ({"resolution": 1}, "resolution must be an integer of 2 or more"),
         ({"predict": lambda p: 5 * p}, "softmax or sigmoid"),
         ({"predict": lambda p: np.full((len(p), 2), np.nan)}, "returned nan: .* diverged"),
+        ({"y": np.array([0, 1, np.nan, 1])}, "^y holds nan, first in row 2: remove or replace it"),
         ({"y": np.array([0.2, 0.9, 0.6, 0.1])}, r"of probabilities pass \(y > 0\.5\)"),
         ({"predict": lambda p: p[:3]}, r"returned the shape \(3, 2\)"),
         ({"predict": lambda p: np.ones((len(p), 2)), "y": [0, 1, 2, 2]}, "the 3 classes in y"),
@@ -781,6 +783,14 @@ def test_histograms_of_one_value_have_a_range(value: float, tmp_path: Path) -> N
     assert heat(figure.axes[0]).max() == (0 if np.isnan(value) else 1)
 
 
+@pytest.mark.parametrize("values", [[["a", "b"]], pd.DataFrame({"a": [1.0]}), [[[1], [1, 2]]]])
+def test_histograms_of_what_is_no_numbers(values: Any) -> None:
+    with pytest.raises(
+        ValueError, match=r"^arrays_by_layer\['dense'\] must be a list of arrays of"
+    ):
+        histograms({"dense": values}, "weights")
+
+
 @pytest.mark.parametrize("arrays", [{}, {"dense": []}])
 def test_histograms_refuse_nothing(arrays: dict[str, list[Array]]) -> None:
     with pytest.raises(ValueError, match="at least one layer"):
@@ -801,6 +811,13 @@ def test_what_is_no_mapping_is_told_so(draw: Any, name: str, given: Any) -> None
     kind = type(given).__name__
     with pytest.raises(TypeError, match=rf"^{name} must be a mapping .* of type {kind}\.$"):
         draw(given)
+
+
+def test_settings_may_be_columns_of_a_frame() -> None:
+    frame = pd.DataFrame({"units": [64, 16, 4], "act": ["tanh", "relu", "tanh"]}, index=[2, 0, 1])
+    figure = bp.plotting.setting_scores(frame, [3.0, 2.0, 1.0], [0.1, 0.1, 0.1])
+    for axes, x in zip(figure.axes, ([64, 16, 4], [0, 1, 0]), strict=True):
+        assert axes.lines[0].get_xdata().tolist() == x
 
 
 # --- loss_surface --------------------------------------------------------------------------------

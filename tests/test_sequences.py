@@ -332,3 +332,24 @@ def test_texts_that_are_cut_into_words_are_joined_as_the_error_advises() -> None
     with pytest.raises(TypeError, match=r"one of them is \['to', 'be'\]: join .* ' '.join"):
         Vocabulary(words)  # type: ignore[arg-type]
     assert Vocabulary([" ".join(each) for each in words]).tokens == ["be", "not", "or", "to"]
+
+
+@pytest.mark.parametrize("one", [False, True], ids=["frames", "columns"])
+def test_groups_of_a_frame_become_sequences_as_the_error_advises(one: bool) -> None:
+    frame = pd.DataFrame({"patient": [1, 2, 2], "pulse": [60.0, 70.0, 80.0], "age": [3.0, 4, 4]})
+    for groups in (frame.groupby("patient"), pl.from_pandas(frame).group_by("patient")):
+        if one and not isinstance(groups, pd.api.typing.DataFrameGroupBy):
+            continue
+        sequences = groups["pulse"] if one else groups
+        with pytest.raises(TypeError, match=r"^sequences gives a key with each sequence") as error:
+            pad_sequences(sequences, dtype="float32")
+        advice = str(error.value).rpartition("pass ")[2].rstrip(".")
+        padded = pad_sequences(eval(advice, {"sequences": sequences}), dtype="float32")
+        assert padded.shape == ((2, 2) if one else (2, 2, 3))
+
+
+def test_dates_in_sequences_are_not_taken_for_text() -> None:
+    dates = np.array(["2020-01-01", "2020-01-02"], "M8[D]")
+    for days in (dates, list(dates), pd.Series(dates)):
+        with pytest.raises(TypeError, match=r"number 1 has the dtype datetime64.*subtract a date"):
+            pad_sequences([[1, 2], days])

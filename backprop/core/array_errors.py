@@ -136,11 +136,15 @@ def describe(x: Any, name: str) -> str:
         return f"{kind}: pass one array, such as np.column_stack(list({in_code(name)}.values()))."
     if hasattr(x, "collect"):
         return f"{kind}: pass {in_code(name)}.collect()."
+    alone = "as validation_data" if name.startswith("validation ") else "to fit or evaluate"
     if hasattr(x, "__getitem__") and (hasattr(x, "__len__") or hasattr(x, "num_batches")):
         return (
             f"{kind}, which gives its items one by one: pass arrays, or, where its items are "
-            f"batches (x, y), pass it alone to fit or evaluate."
+            f"batches (x, y), pass it alone {alone}."
         )
+    makes = callable(x) or (hasattr(x, "__iter__") and not hasattr(x, "__contains__"))
+    if makes and in_code(name) in ("x", "X"):  # beside targets that it has in its batches
+        return f"{kind}: pass an array, or, where it makes batches (x, y), pass it alone {alone}."
     return f"{kind}: pass an array or a list."
 
 
@@ -220,6 +224,11 @@ def numbering(labels: Array, name: str) -> str:
     if labels.dtype.kind == "O":
         check_one_kind(labels, name)
     return f"np.unique({name}, return_inverse=True)[1]"
+
+
+def one_hot_rows(y: Any, name: str) -> str:
+    """The code for one-hot rows as one array, of which ``np.argmax`` tells the classes."""
+    return name if np.ndim(y) > 1 else f"np.stack({name})"  # of a column of vectors
 
 
 def refuse_vectors(x: Any, arrays: Sequence[Array], labels: Sequence[Any], name: str) -> NoReturn:

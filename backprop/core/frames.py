@@ -28,6 +28,20 @@ def labels_of(x: Any) -> Labels | None:
     return tuple(x.column_names) if hasattr(x, "column_names") else None
 
 
+def labels_of_row(x: Any) -> Labels | None:
+    """The labels of the numbers in a row of a frame, or in the first of a list of rows.
+
+    Rows are what ``iloc``, ``iterrows`` and ``itertuples`` of pandas give, and single records.
+    """
+    if isinstance(x, LISTS) and x and not hasattr(x, "_fields"):
+        x = x[0]
+    if hasattr(x, "iloc") and hasattr(x, "index") and not hasattr(x, "columns"):
+        numbers = len(x) > 0 and np.ndim(x.iloc[0]) == 0  # else it is a column of vectors
+        return comparable(tuple(x.index)) if numbers else None
+    fields = x.dtype.names if isinstance(x, np.void) else getattr(x, "_fields", None)
+    return fields if isinstance(fields, tuple) else None
+
+
 def comparable(labels: Any) -> Any:
     """Labels of which nan is always the same object: others are not equal to it.
 
@@ -43,6 +57,8 @@ def check_labels(
 ) -> Labels | None:
     """The labels of a frame's columns, which must be those of the frame that was trained on.
 
+    A single row may have other labels, but not the same ones in another order.
+
     Args:
         x: Inputs of any kind.
         known: Those labels; None if there was no such frame.
@@ -56,9 +72,13 @@ def check_labels(
         ValueError: They are others, or stand in another order.
     """
     labels = labels_of(x)
-    if known is None or labels is None:
-        return labels or known
+    if known is None:
+        return labels or None
     known = comparable(tuple(known))
+    if labels is None:
+        labels = labels_of_row(x)
+        if labels is None or Counter(labels) != Counter(known):  # others number the samples, say
+            return known
     if labels != known:
         code = "{}.select({})" if hasattr(x, "column_names") else "{}[{}]"  # of PyArrow, or others
         advice = f"pass {code.format(in_code(name), 'list(model.feature_names)')}"

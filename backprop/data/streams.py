@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -58,6 +59,7 @@ class Stream:
         self._check, self._dtype, self._name = check, dtype, name
         self.labels = check_labels(source, labels, name)
         self._rows = source if isinstance(source, RowsOnDisk) else None
+        self._listed = isinstance(source, list | tuple | deque)  # which may be an array, too
         self._counts = False  # whether a sample that counts has come, or its lack has been told of
         self._items = Items(source, steps, name, rng, sample_shape)
         try:
@@ -108,10 +110,11 @@ class Stream:
 
     def _unpack(self, batch: Any) -> Data:
         if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
+            advice = "y" if self._listed else "them as arrays, x and y each by itself"
             raise ShapeError(
                 f"{self._name} must make batches (x, y) or (x, y, sample_weight), but it made "
                 f"{type(batch).__name__} of another form. If it holds the samples themselves, pass "
-                f"y."
+                f"{advice}."
             )
         x, y, *weight = batch
         self.labels = check_labels(x, self.labels, self._name)

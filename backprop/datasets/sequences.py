@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.array_errors import is_missing, refuse_gap
+from backprop.core.array_errors import is_missing, refuse_gap, refuse_kind
 from backprop.core.arrays import as_python, check_frames, to_array
 from backprop.core.checks import check_choice, check_integer
 from backprop.core.errors import ShapeError, said
@@ -47,7 +47,7 @@ def pad_sequences(
         ValueError: There are no sequences, the dtype is none of numbers, or it cannot hold those of
             the sequences. Where a floating one keeps next to nothing of them, a warning says so.
         ShapeError: Their steps have different shapes.
-        TypeError: They are no list and no column.
+        TypeError: They are no list and no column, hold dates, or have keys beside them.
 
     Example:
         >>> bp.datasets.pad_sequences([[1, 2, 3], [4]])
@@ -145,15 +145,24 @@ def as_sequence(given: Any, k: int) -> Array:
     """One sequence as an array.
 
     Raises:
+        TypeError: It holds dates, or has the key of a group beside it.
         ValueError: It is no sequence of numbers, or is missing.
     """
     given = as_python(given)
     if is_missing(given):
         refuse_gap("sequences", str(given), f"row {k}")
+    keyed = isinstance(given, tuple) and len(given) == 2
+    if keyed and (hasattr(given[1], "iloc") or columns_of(given[1]) is not None):
+        raise TypeError(
+            "sequences gives a key with each sequence, as the groups of a frame do: pass "
+            "[each for _, each in sequences]."
+        )
     try:
         array = to_array(given, f"sequences[{k}]")
     except ShapeError:  # ragged
         array = np.asarray("")
+    if array.dtype.kind in "mM":
+        refuse_kind(array, "sequences must hold numbers, but ", f"number {k}")
     if array.ndim < 1 or (array.size and array.dtype.kind not in "fiub"):
         raise ValueError(
             f"sequences must hold a list or an array of numbers for each sequence, but number {k} "

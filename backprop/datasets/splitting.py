@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backprop.core.array_errors import check_one_kind, check_present
+from backprop.core.array_errors import check_one_kind, check_present, one_hot_rows
 from backprop.core.arrays import asarray, to_array
 from backprop.core.checks import check_integer, check_share
 from backprop.core.errors import ShapeError
@@ -51,12 +51,12 @@ def stratified_split(
         (array([3, 3]), array([2, 2]))
     """
     as_classes = to_array if columns_of(y) is None else any_array  # a column of text is told below
-    X, y = any_array(X, "X"), as_classes(y, "y")
+    given, X, y = y, any_array(X, "X"), as_classes(y, "y")
     if y.ndim != 1:
         raise ShapeError(
             f"stratified_split needs one class a sample in y, of shape (N,), but received shape "
-            f"{y.shape}: pass np.argmax(y, axis=1) for one-hot rows, np.ravel(y) for a single "
-            f"column."
+            f"{y.shape}: pass np.argmax({one_hot_rows(given, 'y')}, axis=1) for one-hot rows, "
+            f"np.ravel(y) for a single column."
         )
     if X.ndim == 0 or len(X) != len(y):
         raise ShapeError(

@@ -15,8 +15,8 @@ from backprop.core import console
 from backprop.core.blas import CHOSEN
 from backprop.core.checks import check_flag, check_positive
 from backprop.core.errors import said
-from backprop.core.signatures import answered
 from backprop.core.settings import Settings
+from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.distributed.ending import Ending
 from backprop.distributed.farewell import farewell

@@ -78,9 +78,10 @@ def as_classes(Y: Array, name: str, scores: bool = True) -> Array:
         scores: Whether floats in rows may be scores, of which the first of the largest counts.
     """
     code = f"np.asarray({name})"  # of a list or a frame, too
+    if Y.ndim in (1, 2) and Y.dtype.kind == "f" and (lost := np.isnan(Y)).any():
+        row = np.argwhere(lost)[0, 0]
+        raise ValueError(f"{name} has a nan in row {row}, which names no class.")
     if Y.ndim == 2:
-        if Y.dtype.kind == "f" and (lost := np.isnan(Y).any(axis=1)).any():
-            raise ValueError(f"{name} has a nan in row {lost.argmax()}, which names no class.")
         if Y.shape[1] == 1:
             Y = Y[:, 0]
             if scores and Y.dtype.kind == "f" and (np.floor(Y) != Y).any():  # no indices

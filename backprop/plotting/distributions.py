@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backprop.core.durable import FilePath
+from backprop.core.errors import said
 from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.plotting.style import epoch_ticks, fold, new_figure, no_mapping, save, spans_decades
@@ -56,7 +57,7 @@ def histograms(
         such = "{'dense_1': [W_1, W_2]}, with the values in each epoch"
         raise no_mapping("arrays_by_layer", arrays_by_layer, such)
     layers = {
-        str(name): [np.asarray(values, dtype=np.float64).ravel() for values in epochs]
+        str(name): [flat(values, name) for values in epochs]
         for name, epochs in arrays_by_layer.items()
     }
     if not layers or not all(layers.values()):
@@ -112,6 +113,21 @@ def histograms(
     figure.legend([median, low], names, loc="outside lower center", ncols=2, frameon=False)
     figure.colorbar(picture, ax=panels, label="density relative to the epoch's peak")
     return save(figure, path)
+
+
+def flat(values: Any, name: Any) -> Array:
+    """The values of a layer in an epoch, one after the other.
+
+    Raises:
+        ValueError: They are no numbers.
+    """
+    try:
+        return np.asarray(values, dtype=np.float64).ravel()
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"arrays_by_layer[{name!r}] must be a list of arrays of numbers, one for each epoch, "
+            f"but one of them is {said(values)}."
+        ) from None
 
 
 def _bin_edges(values: list[Array], magnitudes: list[Array], logarithmic: bool) -> Array:

@@ -57,6 +57,7 @@ def setting_scores(
     score, spread = finite_array("means", means, 1), finite_array("spreads", spreads, 1)
     if not hasattr(values, "items"):
         raise no_mapping("values", values, "{'units': [64, 16], 'rate': [0.1, 0.01]}")
+    values = dict(values.items())  # of a frame the columns
     for setting, tried in values.items():
         if not len(tried) == len(score) == len(spread):
             raise ValueError(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backprop.core.array_errors import numbering
+from backprop.core.array_errors import check_present, numbering, one_hot_rows
 from backprop.core.arrays import NUMBERS, is_masked, to_array
 from backprop.core.checks import check_list
 from backprop.core.durable import FilePath, check_file, replacing
@@ -264,9 +264,11 @@ def class_indices(name: str, values: object, count: int) -> Array:
     if array.shape not in ((count,), (count, 1)):
         raise ValueError(
             f"{name} must hold one class index for each of {count} samples but has the shape "
-            f"{array.shape}: of one-hot rows take np.argmax({name}, axis=1)."
+            f"{array.shape}: of one-hot rows take np.argmax({one_hot_rows(values, name)}, axis=1)."
         )
     array = array.reshape(count)
+    if array.dtype.kind == "f":
+        check_present(array, name)
     if array.dtype.kind not in "iub" and not (
         array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.round(array)).all()
     ):

@@ -158,7 +158,11 @@ def predict_items(
         told.call("on_predict_begin", {})
         for batch, item in enumerate(items):
             told.call("on_predict_batch_begin", batch, {})
-            X = items_inputs(network, item)
+            try:
+                X = items_inputs(network, item)
+            except (TypeError, ValueError) as error:  # which names the rows of this batch
+                error.add_note(f"It is batch {batch} of x (from 0).")
+                raise
             predictions.append(predict_rows(network, X, seen))
             seen += len(predictions[-1])
             told.call("on_predict_batch_end", batch, {"outputs": predictions[-1]})

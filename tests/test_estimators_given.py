@@ -455,6 +455,16 @@ def test_a_target_that_is_no_number_is_named_by_its_row(make, y, words):
         estimator.fit(X, y)
 
 
+@pytest.mark.parametrize("form", ["csr", "csc", "bsr", "coo", "dia", "dok", "lil"])
+def test_every_form_of_a_sparse_matrix_is_read(form):
+    y = X[:, 0] > 0
+    found = MLPClassifier(max_iter=2, random_state=0).fit(
+        scipy.sparse.csr_array(X).asformat(form), y
+    )
+    dense = MLPClassifier(max_iter=2, random_state=0).fit(X, y)
+    np.testing.assert_allclose(found.predict_proba(X), dense.predict_proba(X), rtol=1e-5)
+
+
 def test_frames_with_sparse_columns_are_read():
     """scikit-learn leaves the dtype of sparse columns as it is, and makes them sparse in y, too."""
     pytest.importorskip("scipy", "1.14.1", reason="pandas asks for it")

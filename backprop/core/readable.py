@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.types import is_sparse
+
 SEQUENCES = (list, tuple, range, deque, array, memoryview)
 """What holds its items in memory and says where they end."""
 
@@ -31,7 +33,7 @@ def read(x: Any) -> Any:
     """What has a way of its own to give all that it holds as an array; everything else as it is."""
     if all(hasattr(type(x), way) for way in ("__array__", "as_array")):
         return x.as_array()  # of Astropy's tables, whose masks NumPy forgets
-    if readable(x) or not hasattr(type(x), "__getitem__") or not is_shaped(x):
+    if readable(x) or is_sparse(x) or not hasattr(type(x), "__getitem__") or not is_shaped(x):
         return x
     found = x[:]  # PyTables' arrays
     return found if isinstance(found, np.ndarray) else x

@@ -278,6 +278,17 @@ def test_gaps_in_tables_of_arrow(estimator, y):
         bp.datasets.stratified_split(table, LABELS)
 
 
+def test_record_batches_of_arrow_have_the_columns_of_tables(estimator, y):
+    """scikit-learn knows the names of a table, but not those of the batches that it is read in."""
+    table = pa.table({name: column for name, column in zip("ab", X[:, :2].T, strict=True)})
+    (batch,) = table.to_batches()
+    estimator.fit(batch, y)
+    assert estimator.feature_names_in_.tolist() == ["a", "b"]
+    np.testing.assert_array_equal(estimator.predict(batch), estimator.predict(table))
+    with pytest.raises(ValueError, match="feature names should match"):
+        estimator.predict(batch.select(["b", "a"]))
+
+
 # --------------------------------------------------------------------- what a dtype makes of them
 
 REGRESSORS = {

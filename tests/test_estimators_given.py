@@ -562,6 +562,14 @@ def test_what_other_libraries_give_is_read_or_named(estimator, y):
             estimator.fit(*given)
 
 
+def test_batches_are_for_the_verbs_of_a_sequential(estimator, y):
+    estimator.fit(X, y)
+    for batches in (lambda: iter([(X, y)]), Slices):
+        for call in (lambda made: estimator.fit(made, None), estimator.predict):
+            with pytest.raises(TypeError, match=r"alone to fit or evaluate of a Sequential\.$"):
+                call(batches)
+
+
 def test_validation_data_go_by_name(estimator, y):
     told = (
         r"^fit takes validation_data by name alone, as in validation_data=…; its arguments are X, y"

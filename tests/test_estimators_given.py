@@ -280,7 +280,7 @@ def test_gaps_in_tables_of_arrow(estimator, y):
 
 def test_record_batches_of_arrow_have_the_columns_of_tables(estimator, y):
     """scikit-learn knows the names of a table, but not those of the batches that it is read in."""
-    table = pa.table({name: column for name, column in zip("ab", X[:, :2].T, strict=True)})
+    table = pa.table(dict(zip("ab", X[:, :2].T, strict=True)))
     (batch,) = table.to_batches()
     estimator.fit(batch, y)
     assert estimator.feature_names_in_.tolist() == ["a", "b"]

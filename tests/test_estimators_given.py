@@ -278,6 +278,17 @@ def test_gaps_in_tables_of_arrow(estimator, y):
         bp.datasets.stratified_split(table, LABELS)
 
 
+def test_record_batches_of_arrow_have_the_columns_of_tables(estimator, y):
+    """scikit-learn knows the names of a table, but not those of the batches that it is read in."""
+    table = pa.table(dict(zip("ab", X[:, :2].T, strict=True)))
+    (batch,) = table.to_batches()
+    estimator.fit(batch, y)
+    assert estimator.feature_names_in_.tolist() == ["a", "b"]
+    np.testing.assert_array_equal(estimator.predict(batch), estimator.predict(table))
+    with pytest.raises(ValueError, match="feature names should match"):
+        estimator.predict(batch.select(["b", "a"]))
+
+
 # --------------------------------------------------------------------- what a dtype makes of them
 
 REGRESSORS = {
@@ -559,6 +570,14 @@ def test_what_other_libraries_give_is_read_or_named(estimator, y):
     ):
         with pytest.raises(TypeError, match=rf"^{name} .*, which NumPy cannot read \(use detach"):
             estimator.fit(*given)
+
+
+def test_batches_are_for_the_verbs_of_a_sequential(estimator, y):
+    estimator.fit(X, y)
+    for batches in (lambda: iter([(X, y)]), Slices):
+        for call in (lambda made: estimator.fit(made, None), estimator.predict):
+            with pytest.raises(TypeError, match=r"alone to fit or evaluate of a Sequential\.$"):
+                call(batches)
 
 
 def test_validation_data_go_by_name(estimator, y):

@@ -192,6 +192,16 @@ def test_dicts_in_the_batches_of_a_data_set_are_said_not_to_be_taken():
         classifier().predict(Samples([({"x": X}, Y)]))
 
 
+def test_lazy_frames_in_batches_are_told_to_be_collected():
+    lazy = pl.DataFrame(X).lazy()
+    for item, name in (((lazy, Y), "x"), ((X, lazy), "y")):
+        for call in (classifier().fit, classifier().evaluate):
+            with pytest.raises(TypeError, match=rf"^{name} .*: pass {name}\.collect\(\)"):
+                call(lambda item=item: iter([item]))
+    with pytest.raises(TypeError, match=r"^x .*: pass x\.collect\(\)"):
+        classifier().predict(lambda: iter([(lazy, Y)]))
+
+
 class Iterates(Samples):
     """As PyTorch's iterable data sets, which inherit an item that nobody can ask for."""
 
@@ -516,7 +526,7 @@ def test_targets_beside_what_makes_batches_are_one_too_many(make):
     """It has the targets in its batches, and is no mistake itself."""
     model, batches = classifier(), [(X, Y)]
     for verb in (model.fit, model.evaluate):
-        with pytest.raises(TypeError, match=r"batches \(x, y\), pass it alone to fit or evaluate"):
+        with pytest.raises(TypeError, match=r"pass it alone to fit or evaluate of a Sequential"):
             verb(make(batches), Y, verbose=0)
     with pytest.raises(TypeError, match=r"^validation x .*, pass it alone as validation_data"):
         model.fit(X, Y, validation_data=(make(batches), Y), verbose=0)

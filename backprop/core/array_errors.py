@@ -136,7 +136,9 @@ def describe(x: Any, name: str) -> str:
         return f"{kind}: pass one array, such as np.column_stack(list({in_code(name)}.values()))."
     if hasattr(x, "collect"):
         return f"{kind}: pass {in_code(name)}.collect()."
-    alone = "as validation_data" if name.startswith("validation ") else "to fit or evaluate"
+    alone = "to fit or evaluate of a Sequential"  # estimators want arrays in their fit
+    if name.startswith("validation "):
+        alone = "as validation_data"
     if hasattr(x, "__getitem__") and (hasattr(x, "__len__") or hasattr(x, "num_batches")):
         return (
             f"{kind}, which gives its items one by one: pass arrays, or, where its items are "

@@ -264,8 +264,8 @@ def refuse_sample(item: Any, source: Any, name: str, sample_shape: Shape | None)
             f"{type(item).__name__}, but batches are needed: tuples (x, y) of arrays with samples "
             f"in rows."
         )
-    if any(isinstance(part, Mapping) for part in parts):  # which no array is made of
-        return
+    if any(isinstance(part, Mapping) or hasattr(part, "collect") for part in parts):
+        return  # as no array is made of them
     for k, what in enumerate(("inputs", "outputs") if numbered and parts[1:] else ()):
         if several(parts[k], parts[1 - k]):
             raise TypeError(

@@ -90,7 +90,7 @@ def as_given(x: Any, name: str, numbers: bool = True) -> Any:
         ShapeError: The vectors differ in length, or stand in a column of a frame.
         ValueError: A label is missing.
     """
-    x = x if getattr(getattr(x, "dtype", None), "names", None) else read(x)
+    x = x if getattr(getattr(x, "dtype", None), "names", None) else as_table(read(x))
     check_given(x, name, numbers)
     x = x if numbers else as_labels(x, name)
     if isinstance(x, list | tuple) or is_sparse(x):
@@ -98,6 +98,13 @@ def as_given(x: Any, name: str, numbers: bool = True) -> Any:
     columns = columns_of(first_row(x)) if columns_of(x) is not None else [(None, x)]
     vectors = any(holds_vectors(column) for _, column in columns or ())
     return to_array(x, name) if vectors else x
+
+
+def as_table(x: Any) -> Any:
+    """A record batch of PyArrow as a table, of which scikit-learn knows the columns' names."""
+    if not hasattr(x, "itercolumns") or hasattr(x, "combine_chunks"):  # or a table already
+        return x
+    return x.schema.empty_table().from_batches([x])
 
 
 def as_labels(y: Any, name: str) -> Any:

@@ -127,7 +127,9 @@ class SequentialClassifier(Classifies, Wrapped):
     def _ends(self, model: Any) -> list[Layer]:
         loss, alone = model.loss.unjoined, self._labels.multilabel or model.output_shape == (1,)
         if getattr(loss, "from_logits", False):
-            return [Sigmoid() if alone or loss.link == Sigmoid.link else Softmax()]
+            # where one class is right, it is so too if y marks it by a 1 in each row
+            each = loss.link == Sigmoid.link or (alone and loss.link != "softmax")
+            return [Sigmoid() if each else Softmax()]
         if alone and loss.decision_threshold == 0 and not isinstance(ending(model.layers), Sigmoid):
             # a hinge: scores from −1 to 1, of which those above 0 say yes
             return [HardTanh(), Rescaling(0.5, 0.5)]

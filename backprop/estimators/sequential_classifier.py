@@ -12,7 +12,7 @@ from backprop.core import console
 from backprop.core.types import Array
 from backprop.estimators.tasks import Classifies
 from backprop.estimators.wrapping import Build, Wrapped, keep_with_settings
-from backprop.layers import HardTanh, Layer, Rescaling, Sigmoid, Softmax
+from backprop.layers import HardTanh, Layer, LogSoftmax, Rescaling, Sigmoid, Softmax, Sparsemax
 from backprop.layers.chain import ending
 from backprop.losses import Loss, SparseCategoricalCrossentropy
 from backprop.optimizers import Optimizer
@@ -111,11 +111,14 @@ class SequentialClassifier(Classifies, Wrapped):
     def _complete(self, model: Any) -> str:
         ends = ending(model.layers) if model.layers else None
         if not (isinstance(ends, Softmax | Sigmoid) or getattr(self.loss, "from_logits", False)):
-            alone = self._labels.multilabel or model.output_shape == (1,)
-            ends = Sigmoid() if alone else Softmax()
+            one_right = isinstance(ends, LogSoftmax | Sparsemax)  # their outputs share a sum
+            alone = self._labels.multilabel and not one_right
+            ends = Sigmoid() if alone or model.output_shape == (1,) else Softmax()
             model.add(ends)
-        several = isinstance(ends, Softmax)
-        return "sparse_categorical_crossentropy" if several else "binary_crossentropy"
+        if not isinstance(ends, Softmax):
+            return "binary_crossentropy"
+        rows = self._labels.multilabel
+        return "categorical_crossentropy" if rows else "sparse_categorical_crossentropy"
 
     def _encode(self, y: Any, dtype: Any) -> Array:
         codes, model = self._labels.encode(y), self.models_[0]

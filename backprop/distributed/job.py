@@ -16,7 +16,6 @@ from backprop.core.blas import CHOSEN
 from backprop.core.checks import check_flag, check_positive
 from backprop.core.errors import said
 from backprop.core.settings import Settings
-from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.distributed.ending import Ending
 from backprop.distributed.farewell import farewell
@@ -74,7 +73,6 @@ class Workers(Settings):
         0 of 1
     """
 
-    @answered
     def __init__(
         self, shards: bool = False, time_limit: float = 600.0, elastic: bool = False
     ) -> None:

@@ -469,7 +469,7 @@ FUNCTIONS = {
     "fit_many([model], X, C, class_weights={})": "class_weights: the name is class_weight.",
     "datasets.Vocabulary()": "Vocabulary lacks texts; its arguments are texts, kind, size.",
     "datasets.Vocabulary('a', max_tokens=9)": "Vocabulary has no argument max_tokens: its argum",
-    "distributed.Workers(n=4)": "Workers has no argument n: its arguments are shards, time_limit,",
+    "distributed.Workers(n=4)": "n=4: there is no such argument; those of Workers are shards",
     "inspection.check_layer(bp.layers.Dense(3), 4, 5)": "batch_size, seed by name alone, as",
     "inspection.check_layer(bp.layers.Dense(3), 4, 5, seed=1)": "by name alone, as in batch_",
 }

@@ -24,9 +24,10 @@ class SequentialClassifier(Classifies, Wrapped):
     Args:
         build: ``build(n_features, n_outputs, **settings)`` returns a new ``Sequential``. n_outputs
             is the number of classes, or of labels. Where the model is not compiled, a ``Softmax``
-            (for several labels, or a single output, a ``Sigmoid``) is added unless it ends with
-            one or the loss takes logits, and it is compiled with ``optimizer``, ``loss`` and
-            ``metrics``, or copies of them.
+            (for several labels, or a single output, a ``Sigmoid``, unless a ``LogSoftmax`` or a
+            ``Sparsemax`` lets them compete) is added unless it ends with one or the loss takes
+            logits, and it is compiled with ``optimizer``, ``loss`` and ``metrics``, or copies of
+            them.
         epochs: Passes over the samples.
         batch_size: Samples in a step.
         optimizer: For models that are not compiled.

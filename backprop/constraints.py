@@ -1,6 +1,7 @@
 """Conditions on weights that are restored after every step."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from backprop.core.checks import check_axis, check_number, check_positive, check
 from backprop.core.errors import ShapeError
 from backprop.core.functional import root
 from backprop.core.lookup import resolve, show_call
-from backprop.core.settings import Settings
+from backprop.core.settings import Settings, remade
 from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
 
@@ -70,6 +71,8 @@ class MaxNorm(Constraint):
                [0.8, 0.4]])
     """
 
+    _shapes: frozenset[Shape] = frozenset()  # of the weights that it holds for
+
     def __init__(self, max_value: float = 2.0, axis: int | Sequence[int] = 0) -> None:
         self.max_value = check_positive(max_value, "max_value")
         self.axis = check_axis(axis, "axis")
@@ -82,6 +85,19 @@ class MaxNorm(Constraint):
                 raise ShapeError(f"{self} needs an axis {axis}, but W has the shape {shape}.")
         if len({axis % len(shape) for axis in axes}) < len(axes):
             raise ShapeError(f"{self}: W has the shape {shape}; choose each of its axes once.")
+        self._shapes |= {shape}
+
+    def changing(self, name: str, value: Any) -> dict[str, Any]:
+        """Refuses another axis that the weights do not have, which a file could not hold either."""
+        changed = super().changing(name, value)
+        trial = remade(self, **changed)
+        for shape in self._shapes:
+            trial.check(shape)
+        return changed
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the shapes of weights: a copy may be meant for others."""
+        return super().__getstate__() | {"_shapes": frozenset()}
 
     def norms(self, W: Array) -> Array:
         """‖w‖ of each unit; the axis stays, with the length 1."""

@@ -1,8 +1,10 @@
+import copy
+
 import numpy as np
 import pytest
 
 import backprop as bp
-from backprop.constraints import MaxNorm, NonNegative
+from backprop.constraints import MaxNorm, MinMaxNorm, NonNegative, UnitNorm
 from backprop.core.errors import ShapeError
 from backprop.layers import Dense, Input
 from backprop.losses import CosineSimilarity
@@ -61,6 +63,20 @@ def test_an_axis_that_weights_do_not_have_is_found_before_training(constrained, 
     layer = Dense(3, **{f"{constrained}_constraint": MaxNorm(axis=axis)})
     with pytest.raises(ShapeError, match=rf"axis={axis}\) needs an axis {axis}, but"):
         bp.Sequential([Input(4), layer])
+
+
+@pytest.mark.parametrize("made", [MaxNorm(), UnitNorm(), MinMaxNorm()])
+def test_an_axis_that_weights_do_not_have_is_refused_later_too(made) -> None:
+    """NumPy's error came out of a step, and a file that was saved could not be loaded."""
+    Dense(3, kernel_constraint=made).build((4,))
+    for axis in (2, (1, 2), [0, 0]):
+        with pytest.raises(ShapeError, match=r"W has the shape \(4, 3\)"):
+            made.axis = axis
+    assert made.axis == 0
+    made.axis = 1
+    other = copy.deepcopy(made)
+    other.axis = (0, 1, 2)  # for a convolution
+    assert made.axis == 1
 
 
 @pytest.mark.parametrize("axis", [[0, 0], [0, -2], (1, -1)])

@@ -80,6 +80,13 @@ def test_what_is_no_probability_is_refused(loss, ends):
     refused(model(loss, ends), targets(loss), [str(loss), "takes probabilities", "end it with"])
 
 
+@each("last", [layers.ReLU, layers.Softplus, layers.Exponential, layers.LogSigmoid])
+@each("kind", [losses.BinaryCrossentropy, losses.BinaryFocalCrossentropy])
+def test_numbers_of_one_sign_are_not_called_logits(kind, last):
+    """σ of them would be above ½ for all samples, or below it."""
+    refused(model(kind(), [last()]), np.eye(3)[np.arange(12) % 3], ["with Sigmoid() in its place."])
+
+
 @each("ends", FIT.values(), ids=FIT)
 @each("loss", PROBABILITIES.values(), ids=PROBABILITIES)
 def test_probabilities_are_taken(loss, ends):

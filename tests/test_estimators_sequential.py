@@ -34,11 +34,13 @@ from backprop.layers import (
     Dropout,
     GlobalAveragePooling1D,
     Input,
+    LogSoftmax,
     Parallel,
     ReLU,
     Reshape,
     Sigmoid,
     Softmax,
+    Sparsemax,
     Tanh,
 )
 from backprop.layers.chain import unfold
@@ -224,6 +226,37 @@ def test_a_loss_of_logits_leaves_the_end_as_it_is(iris):
     assert isinstance(found.model_.layers[-1], Dense)
     usual = SequentialClassifier(build, **common).fit(*iris)
     np.testing.assert_allclose(found.predict_proba(iris[0]), usual.predict_proba(iris[0]))
+
+
+@pytest.mark.parametrize("kind", ["CategoricalCrossentropy", "CategoricalFocalCrossentropy"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_logits_of_one_right_class_stay_such_where_y_has_one_hot_rows(iris, kind, compiled):
+    def build_compiled(n_features, n_outputs):
+        model = build(n_features, n_outputs)
+        model.compile("adam", loss)
+        return model
+
+    X, y = iris[0], np.eye(3)[np.unique(iris[1], return_inverse=True)[1]]
+    loss = getattr(bp.losses, kind)(from_logits=True)
+    chosen = {"build": build_compiled} if compiled else {"build": build, "loss": loss}
+    made = SequentialClassifier(**chosen, epochs=2).fit(X, y)
+    powers = np.exp(made.model_.predict(X))
+    expected = powers / powers.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(made.predict_proba(X), expected, rtol=1e-6)
+    np.testing.assert_array_equal(made.predict(X), expected > 0.5)
+
+
+@pytest.mark.parametrize("last", [Softmax, LogSoftmax, Sparsemax])
+def test_one_hot_rows_take_the_cross_entropy_of_one_right_class(iris, last):
+    def build_whole(n_features, n_outputs):
+        return bp.Sequential([Dense(n_outputs), last()])
+
+    X, y = iris[0], np.eye(3)[np.unique(iris[1], return_inverse=True)[1]]
+    made = SequentialClassifier(build_whole, epochs=3, optimizer=bp.optimizers.SGD(0.1))
+    made.fit(X, y)
+    assert str(made.model_.loss) == "CategoricalCrossentropy"
+    np.testing.assert_allclose(made.predict_proba(X).sum(axis=1), 1, rtol=1e-6)
+    assert made.score(X, y) > 0.5
 
 
 @pytest.mark.parametrize("logits", [False, True])

@@ -117,6 +117,17 @@ def test_l_bfgs_refuses_what_its_search_cannot_take_up(change):
     assert np.array_equal(model.layers[0].W, frozen) == (change == "freeze")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("tolerance", 0.5), ("gradient_tolerance", 9), ("max_iterations", 1)]
+)
+def test_l_bfgs_refuses_settings_that_its_search_would_not_read(name, value):
+    model, callback = full_batch(), Callback()
+    callback.on_epoch_begin = lambda epoch, logs: setattr(model.optimizer, name, value)
+    with pytest.raises(ValueError, match=rf"optimizer from LBFGS.* to .*{name}={value}.* L-BFGS"):
+        model.fit(X, Y, epochs=6, verbose=0, callbacks=[callback])
+    assert len(model.fit(X, Y, epochs=6, verbose=0).epoch) <= 2  # the next fit takes it up
+
+
 def test_l_bfgs_works_with_callbacks_that_stop_and_put_weights_back():
     model = full_batch()
     stop = EarlyStopping("loss", patience=1, min_delta=0.05, restore_best_weights=True)

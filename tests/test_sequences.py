@@ -132,6 +132,29 @@ def test_words_are_numbered_from_the_most_frequent_on() -> None:
     np.testing.assert_array_equal(vocabulary.encode(["", "be"]), [[0], [2]])
 
 
+def test_one_text_is_cut_where_several_are() -> None:
+    vocabulary = Vocabulary(TEXTS)
+    for padding in ("pre", "post"):
+        for text in TEXTS:
+            (row,) = vocabulary.encode([text], maxlen=3, padding=padding)
+            np.testing.assert_array_equal(vocabulary.encode(text, 3, padding), row)
+    assert vocabulary.encode("", maxlen=3, padding="pre").shape == (0,)
+    with pytest.raises(ValueError, match="padding must be 'pre' or 'post'"):
+        vocabulary.encode("to be", padding="left")
+
+
+def test_tokens_that_are_changed_later_are_numbered_likewise(tmp_path: Path) -> None:
+    vocabulary = Vocabulary(TEXTS, size=4)
+    vocabulary.tokens.append("not")
+    np.testing.assert_array_equal(vocabulary.encode("not to be"), [4, 3, 2])
+    for tokens in (["question", "that"], ("question", "that"), np.array(["question", "that"])):
+        vocabulary.tokens = tokens
+        np.testing.assert_array_equal(vocabulary.encode("That question, not"), [3, 2, 1])
+        assert vocabulary.decode([3, 2]) == "that question"
+        vocabulary.save(tmp_path / "v.npz")
+        assert Vocabulary.load(tmp_path / "v.npz").tokens == ["question", "that"]
+
+
 def test_numbers_become_words_again() -> None:
     vocabulary = Vocabulary(TEXTS)
     for text in TEXTS:

@@ -176,6 +176,23 @@ def test_numbers_that_the_model_does_not_have_are_told_before_training(kind):
         watching("val_auc", kind, ["acc"])
 
 
+@each("hook", ["on_train_begin", "on_epoch_begin"])
+@each_kind
+def test_another_number_that_is_watched_in_the_middle_of_a_fit_says_its_way(kind, hook, tmp_path):
+    files = {"filepath": tmp_path / "a.npz", "save_best_only": True}
+    options = files if kind is ModelCheckpoint else {}
+    watcher = kind(monitor="val_loss", **options)
+    change = Callback()
+    setattr(change, hook, lambda *_: setattr(watcher, "monitor", "val_r2_score"))
+    model, X, y = line()
+    model.compile("sgd", "mse", ["r2_score"])
+    history = model.fit(
+        X, y, epochs=3, verbose=0, validation_data=(X, y), callbacks=[change, watcher]
+    )
+    assert watcher.rises
+    assert watcher.best == max(history.history["val_r2_score"])
+
+
 def test_a_fit_that_asks_for_the_mode_has_changed_nothing():
     model, X, y = line()
     model.build((None, 1))

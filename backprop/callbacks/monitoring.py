@@ -84,14 +84,18 @@ class Monitor(Informed):
             ValueError: ``mode`` is "auto", and the model does not tell; or it is a list of numbers.
         """
         super().set_model(model)
-        for metric in getattr(model, "metrics", ()):
+        self._find_way()
+
+    def _find_way(self) -> None:
+        """Which way the number is better, as ``mode`` or the model says."""
+        for metric in getattr(self.model, "metrics", ()):
             if metric.several and metric.name == self.monitor.removeprefix("val_"):
                 raise ValueError(
                     f"{type(self).__name__} watches {self.monitor!r}, but {metric!r} gives a list "
                     f"of numbers, of which none can be said to be better: watch a metric with an "
                     f"average, a class_id or one threshold."
                 )
-        if self.mode == "auto" and getattr(model, "compiled", False):
+        if self.mode == "auto" and getattr(self.model, "compiled", False):
             untouched = self.best == self.worst
             self.rises = self._larger_is_better()
             if untouched:
@@ -147,6 +151,9 @@ class Monitor(Informed):
             after_epoch: Whether they are those of an epoch; else those of a step.
         """
         self._last = logs or {}
+        if self._watched is not None and self._watched[0] != self.monitor:  # changed in this fit
+            self._seen = False
+            self._find_way()
         if self.monitor in self._last:
             self._seen = True
         elif self.comes(after_epoch) is False:

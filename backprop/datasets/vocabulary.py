@@ -19,7 +19,7 @@ from backprop.core.errors import CorruptFileError, said
 from backprop.core.file_kinds import kind_of_file
 from backprop.core.signatures import answered
 from backprop.core.types import Array
-from backprop.datasets.sequences import check_no_table, pad_sequences
+from backprop.datasets.sequences import ENDS, check_no_table, pad_sequences
 
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 """Letters and digits; marks stand inside of words only, as in ``don't``."""
@@ -68,7 +68,8 @@ class Vocabulary:
 
     def _number(self, tokens: Sequence[str]) -> None:
         self.tokens = list(tokens)
-        self._numbers = {token: k for k, token in enumerate(self.tokens, UNKNOWN + 1)}
+        self._numbered = self.tokens.copy()
+        self._numbers = {token: k for k, token in enumerate(tokens, UNKNOWN + 1)}
 
     def __len__(self) -> int:
         """How many numbers there are, 0 and 1 among them."""
@@ -86,19 +87,23 @@ class Vocabulary:
 
         Args:
             texts: One text, or several.
-            maxlen: How many are kept of each of several texts; all of the longest unless given.
-            padding: Where shorter texts are filled up with 0 and longer ones are cut: ``"pre"`` or
-                ``"post"``.
+            maxlen: How many are kept of each text; all of the longest unless given.
+            padding: Where the shorter of several texts are filled up with 0, and where longer ones
+                are cut: ``"pre"`` or ``"post"``.
 
         Returns:
             int32 numbers, shape ``(T,)`` for one text and ``(N, maxlen)`` for several.
         """
+        check_choice(padding, "padding", ENDS)
+        if list(self.tokens) != self._numbered:  # tokens is a list, which its owner may change
+            self._number(self.tokens)
         numbers = [
             np.array([self._numbers.get(token, UNKNOWN) for token in self.split(text)], np.int32)
             for text in as_texts(texts)
         ]
         if isinstance(texts, str):
-            return numbers[0] if maxlen is None else numbers[0][: check_integer(maxlen, "maxlen")]
+            kept = len(numbers[0]) if maxlen is None else check_integer(maxlen, "maxlen")
+            return numbers[0][-kept:] if padding == "pre" else numbers[0][:kept]
         return pad_sequences(numbers, maxlen, padding=padding, truncating=padding)
 
     @answered
@@ -128,7 +133,7 @@ class Vocabulary:
     @answered
     def save(self, path: FilePath) -> None:
         """Writes the vocabulary into a file of NumPy's, ``.npz``."""
-        written = json.dumps({"kind": self.kind, "tokens": self.tokens}).encode()
+        written = json.dumps({"kind": self.kind, "tokens": list(self.tokens)}).encode()
         with replacing(path) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, vocabulary=np.frombuffer(written, np.uint8))
 

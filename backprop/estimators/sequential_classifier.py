@@ -12,7 +12,7 @@ from backprop.core import console
 from backprop.core.types import Array
 from backprop.estimators.tasks import Classifies
 from backprop.estimators.wrapping import Build, Wrapped, keep_with_settings
-from backprop.layers import HardTanh, Layer, Rescaling, Sigmoid, Softmax
+from backprop.layers import HardTanh, Layer, LogSoftmax, Rescaling, Sigmoid, Softmax, Sparsemax
 from backprop.layers.chain import ending
 from backprop.losses import Loss, SparseCategoricalCrossentropy
 from backprop.optimizers import Optimizer
@@ -24,9 +24,10 @@ class SequentialClassifier(Classifies, Wrapped):
     Args:
         build: ``build(n_features, n_outputs, **settings)`` returns a new ``Sequential``. n_outputs
             is the number of classes, or of labels. Where the model is not compiled, a ``Softmax``
-            (for several labels, or a single output, a ``Sigmoid``) is added unless it ends with
-            one or the loss takes logits, and it is compiled with ``optimizer``, ``loss`` and
-            ``metrics``, or copies of them.
+            (for several labels, or a single output, a ``Sigmoid``, unless a ``LogSoftmax`` or a
+            ``Sparsemax`` lets them compete) is added unless it ends with one or the loss takes
+            logits, and it is compiled with ``optimizer``, ``loss`` and ``metrics``, or copies of
+            them.
         epochs: Passes over the samples.
         batch_size: Samples in a step.
         optimizer: For models that are not compiled.
@@ -111,11 +112,14 @@ class SequentialClassifier(Classifies, Wrapped):
     def _complete(self, model: Any) -> str:
         ends = ending(model.layers) if model.layers else None
         if not (isinstance(ends, Softmax | Sigmoid) or getattr(self.loss, "from_logits", False)):
-            alone = self._labels.multilabel or model.output_shape == (1,)
-            ends = Sigmoid() if alone else Softmax()
+            one_right = isinstance(ends, LogSoftmax | Sparsemax)  # their outputs share a sum
+            alone = self._labels.multilabel and not one_right
+            ends = Sigmoid() if alone or model.output_shape == (1,) else Softmax()
             model.add(ends)
-        several = isinstance(ends, Softmax)
-        return "sparse_categorical_crossentropy" if several else "binary_crossentropy"
+        if not isinstance(ends, Softmax):
+            return "binary_crossentropy"
+        rows = self._labels.multilabel
+        return "categorical_crossentropy" if rows else "sparse_categorical_crossentropy"
 
     def _encode(self, y: Any, dtype: Any) -> Array:
         codes, model = self._labels.encode(y), self.models_[0]
@@ -127,7 +131,9 @@ class SequentialClassifier(Classifies, Wrapped):
     def _ends(self, model: Any) -> list[Layer]:
         loss, alone = model.loss.unjoined, self._labels.multilabel or model.output_shape == (1,)
         if getattr(loss, "from_logits", False):
-            return [Sigmoid() if alone or loss.link == Sigmoid.link else Softmax()]
+            # where one class is right, it is so too if y marks it by a 1 in each row
+            each = loss.link == Sigmoid.link or (alone and loss.link != "softmax")
+            return [Sigmoid() if each else Softmax()]
         if alone and loss.decision_threshold == 0 and not isinstance(ending(model.layers), Sigmoid):
             # a hinge: scores from −1 to 1, of which those above 0 say yes
             return [HardTanh(), Rescaling(0.5, 0.5)]

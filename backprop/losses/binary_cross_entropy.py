@@ -6,7 +6,7 @@ import numpy as np
 
 from backprop.core import functional
 from backprop.core.checks import check_number
-from backprop.core.types import Array, Shape
+from backprop.core.types import Array, Interval, Shape
 from backprop.losses.cross_entropy import CrossEntropy, Partition
 from backprop.losses.formula import Formula
 from backprop.losses.helpers import row_dot
@@ -55,6 +55,12 @@ class BinaryCrossentropy(CrossEntropy):
         super().__init__(from_logits)
         self.label_smoothing = check_number(label_smoothing, "label_smoothing", below=1)
         self.decision_threshold = 0.0 if from_logits else None
+
+    def advise_ending(self, interval: Interval) -> str:
+        """Numbers of one sign are no logits: σ of them is never below ½, or never above."""
+        if interval[0] >= 0 or interval[1] <= 0:
+            return "end it with Sigmoid() in its place"
+        return super().advise_ending(interval)
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Targets between 0 and 1 (see ``Loss.check_target``).

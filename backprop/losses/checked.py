@@ -244,8 +244,12 @@ class CheckedLoss(LastPass):
         if interval[0] < self.domain[0] or interval[1] > self.domain[1]:
             raise ValueError(
                 f"{self} takes {show_domain(self.domain)}, but the model ends with {last}, whose "
-                f"outputs may be {show_interval(interval)}: end it with {self.ending}."
+                f"outputs may be {show_interval(interval)}: {self.advise_ending(interval)}."
             )
+
+    def advise_ending(self, interval: Interval) -> str:
+        """How to end a model whose last layer makes numbers in an interval that is none of ours."""
+        return f"end it with {self.ending}"
 
     def has_classes(self, target: Array) -> bool:
         """Whether the targets are classes: indices, a probability for each, or one 0 or 1 a row."""

@@ -101,6 +101,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         reached = known.start
         optimizer.iterations -= over - epoch  # which are counted again
     known.start, known.first, known.reached = reached, epoch, reached
+    settings = str(optimizer)
     losses: list[float] = []
     begun = False
     batch: tuple[Any, ...] = ()  # the last one
@@ -181,6 +182,12 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         if model.stop_training or epoch >= epochs.stop:
             return True
         check_untouched(model.parameters, stretches, x)
+        if str(optimizer) != settings:
+            raise ValueError(
+                f"a callback has changed the optimizer from {settings} to {optimizer} in the "
+                f"middle of a fit by L-BFGS, whose search cannot take that up: let it set "
+                f"model.stop_training, and call fit once more."
+            )
         return False
 
     found = True

@@ -252,8 +252,8 @@ def test_one_hot_rows_take_the_cross_entropy_of_one_right_class(iris, last):
         return bp.Sequential([Dense(n_outputs), last()])
 
     X, y = iris[0], np.eye(3)[np.unique(iris[1], return_inverse=True)[1]]
-    made = SequentialClassifier(build_whole, epochs=3, optimizer=bp.optimizers.SGD(0.1))
-    made.fit(X, y)
+    given = {"epochs": 20, "optimizer": bp.optimizers.SGD(0.1), "random_state": 0}
+    made = SequentialClassifier(build_whole, **given).fit(X, y)
     assert str(made.model_.loss) == "CategoricalCrossentropy"
     np.testing.assert_allclose(made.predict_proba(X).sum(axis=1), 1, rtol=1e-6)
     assert made.score(X, y) > 0.5

@@ -8,7 +8,7 @@ from backprop.callbacks.base import Callback, Logs
 from backprop.callbacks.file_names import fill, may_add, plain_path
 from backprop.callbacks.frequency import FixedFrequency, check_frequency
 from backprop.callbacks.monitoring import MonitorFrom
-from backprop.core import console
+from backprop.core import console, durable
 from backprop.core.checks import check_flag
 from backprop.core.durable import (
     FilePath,
@@ -93,7 +93,7 @@ class ModelCheckpoint(FixedFrequency, MonitorFrom):
         except ValueError as error:
             if not (isinstance(error.__cause__, KeyError) and may_add(self._others)):
                 raise
-        make_folder(folder, "filepath", trial=True)
+        durable.try_folder(folder, "filepath")
         if "{" not in self.filepath:
             check_target(self.filepath)
         if not self.save_weights_only and from_package(self.model.save):  # else in its own way

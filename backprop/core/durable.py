@@ -103,13 +103,8 @@ def check_target(path: FilePath) -> str:
     return target
 
 
-def make_folder(path: str, name: str, trial: bool = False) -> None:
-    """Makes a folder, and those above it, where they are missing.
-
-    Args:
-        path: The folder.
-        name: The argument's name.
-        trial: Whether to look if files can be written there, too.
+def make_folder(path: str, name: str) -> None:
+    """Makes a folder, and those above it, where they are missing; ``name`` is the argument's name.
 
     Raises:
         OSError: It cannot be made, as a file stands in its place or above it, for instance.
@@ -120,16 +115,15 @@ def make_folder(path: str, name: str, trial: bool = False) -> None:
         raise type(error)(
             f"{name}: the folder {path!r} cannot be made ({error.strerror}): name another one."
         ) from error
-    if trial:
-        try_folder(path, name)
 
 
 def try_folder(path: str, name: str) -> None:
-    """Writes a file into a folder and removes it, before hours go by; ``name`` as above.
+    """Makes a folder where it is missing, and tries to write a file there, before hours go by.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: Either fails.
     """
+    make_folder(path, name)
     target = os.path.join(os.path.realpath(path), "trial")
     remove_litter(target)
     try:

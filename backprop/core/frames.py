@@ -116,6 +116,11 @@ def check_columns(x: Any, model: Any, name: str = "x") -> Labels | None:
     return labels
 
 
+def known_columns(model: Any) -> Labels | None:
+    """The labels of the frame that a model was trained on, or else adapted to; None of neither."""
+    return model.feature_names or adapted_to(model)
+
+
 def adapted_to(model: Any) -> Labels | None:
     """The labels of the frame that the first layer was adapted to, if it was."""
     known: list[Labels | None] = [vars(first).get("_adapted_to") for first in model.layers[:1]]

@@ -234,7 +234,7 @@ def check_mask(layer: object, X: Array, mask: Any) -> Array:
     return found
 
 
-def are_indices(classes: Array, n_classes: int) -> bool:
+def are_classes(classes: Array, n_classes: int) -> bool:
     """Whether all are whole numbers from 0 to ``n_classes`` − 1."""
     if not classes.size:
         return True

@@ -12,7 +12,7 @@ from backprop.constraints import Constraint
 from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.errors import NotBuiltError, ShapeError
-from backprop.core.frames import Labels, adapted_to, check_labels
+from backprop.core.frames import Labels, check_labels, known_columns
 from backprop.core.rounding import warn_of_rounding
 from backprop.core.types import Shape
 from backprop.data.answers import warn_of_no_answers
@@ -68,8 +68,9 @@ def check(
     check_values_through(model.layers, X, f"{prefix}x")
     metrics = model.metrics
     check_different([metric.name for metric in metrics])
-    # one may have been changed since ``compile``, or the layers have come after it
-    check_endings([metric for metric in metrics if metric._tried is None], ending(model.layers))
+    changed = [metric for metric in metrics if metric._tried is None]
+    if changed:  # since ``compile``, or the layers have come after it
+        check_endings(changed, ending(model.layers))
     output_shape = checked_output_shape(model.layers, X.shape[1:], loss)
     try:
         data = check_data(
@@ -181,7 +182,7 @@ def evaluation_source(
     if makes_batches(x, y):
         refuse_beside_stream(f"{prefix}x", sample_weight, batch_size)
         shape = model.input_shape or sample_shape
-        names = labels or model.feature_names or adapted_to(model)
+        names = labels or known_columns(model)
         return Stream(x, steps, checked, model.dtype, f"{prefix}x", None, shape, warn, names)
     data = checked(x, y, sample_weight, drawn=True)
     warn_if_none_counts(data.counts, f"{prefix}x")
@@ -225,7 +226,7 @@ def validation_source(
             )
         x, y, *rest = validation_data
         weight = rest[0] if rest else None
-        check_labels(x, labels or adapted_to(model), "validation x")
+        check_labels(x, labels or known_columns(model), "validation x")
     return evaluation_source(
         model,
         x,

@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop.core import console
 from backprop.core.checks import check_integer
-from backprop.core.frames import adapted_to
+from backprop.core.frames import known_columns
 from backprop.core.ranges import warn_of_underflow
 from backprop.core.rounding import warn_of_rounding
 from backprop.core.types import Array, Shape
@@ -86,7 +86,7 @@ def training_source(
         refuse_beside_stream("x", sample_weight, batch_size, validation_split=split)
         refuse_to_observe(model)
         shape = model.input_shape
-        names = model.feature_names or adapted_to(model)
+        names = known_columns(model)
         return Stream(x, steps, checked, model.dtype, "x", rng, shape, warn, names), None
     if isinstance(batch_size, list | tuple):
         raise ValueError(

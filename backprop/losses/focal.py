@@ -189,11 +189,12 @@ class CategoricalFocalCrossentropy(CategoricalCrossentropy):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(from_logits, label_smoothing)
-        self.alpha: float | tuple[float, ...]
-        if is_row(alpha):
-            self.alpha = tuple(check_number(each, "alpha") for each in alpha)  # type: ignore[union-attr]
-        else:
-            self.alpha = check_number(alpha, "alpha")
+        given: Any = alpha
+        self.alpha: float | tuple[float, ...] = (
+            tuple(check_number(each, "alpha") for each in given)
+            if is_row(given)
+            else check_number(given, "alpha")
+        )
         self.gamma = check_number(gamma, "gamma")
 
     @property

@@ -7,6 +7,7 @@ import numpy as np
 
 from backprop.core.errors import ShapeError
 from backprop.core.functional import row_sum
+from backprop.core.ranges import are_classes
 from backprop.core.types import UNIT, Array, Interval, Shape, as_array
 
 
@@ -75,16 +76,11 @@ def as_rows(target: Array, output_shape: Shape) -> str:
         return ""
     if target.ndim > len(output_shape):
         y = "np.ravel(y)" if target.ndim == 2 else "y[..., 0]"
-    if from_0_on(classes, K):
+    if are_classes(classes, K):
         y = y if target.dtype.kind in "iu" else f"np.asarray({y}, int)"
     else:
         y = f"np.unique({y}, return_inverse=True)[1]"
     return f"np.eye({K})[{y}]"
-
-
-def from_0_on(classes: Array, n_classes: int) -> bool:
-    """Whether classes are numbers from 0 to K − 1."""
-    return bool(((classes >= 0) & (classes < n_classes)).all())
 
 
 def for_each_output(target: Array, output_shape: Shape) -> str:
@@ -125,8 +121,7 @@ def extra_axes(target: Array, output_shape: Shape) -> str:
         "layers such as Dense and Conv2D work on the last axis and keep the others. For one "
         "prediction a sample put Flatten() in front of the last Dense layer, where there is none "
         "both at the end, or reshape the inputs to (N, features): x.reshape(len(x), -1)."
-        + advice
-        * steps
+        f"{advice * steps}"
     )
 
 

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 from backprop.core.own_functions import interval_of
+from backprop.core.ranges import are_classes
 from backprop.core.types import UNIT, Array, Shape
 from backprop.losses.base import Loss
-from backprop.losses.helpers import are_indices, as_rows, check_several_outputs, from_0_on
+from backprop.losses.helpers import are_indices, as_rows, check_several_outputs
 
 DIVIDED = "The loss divides each row of `{p}` by its sum, as Keras does."
 
@@ -93,7 +94,7 @@ class OneHotTargets(Loss):
             if not rows:
                 several = f"more than {output_shape[-1]} classes need more outputs"
                 return f"{several}, and {sparse}; {NO_CLASSES}"
-            if from_0_on(numbers, output_shape[-1]):
+            if are_classes(numbers, output_shape[-1]):
                 return f"class indices need {sparse}, or rows, {rows}."
             return f"of these classes {rows} makes rows."
         return super().shape_hint(target, output_shape)

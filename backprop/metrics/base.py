@@ -15,7 +15,7 @@ import numpy as np
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_flag, check_shown
 from backprop.core.errors import ShapeError
-from backprop.core.ranges import are_indices, check_finite, check_one_class, check_weights
+from backprop.core.ranges import are_classes, check_finite, check_one_class, check_weights
 from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array, Outputs, Shape
 from backprop.core.walk import from_here
@@ -219,7 +219,7 @@ class Metric(KnowsVerbs, Settings):
         """
         c = self.class_indices(prediction, target)
         n_classes = prediction.shape[-1]
-        if not are_indices(c, n_classes):
+        if not are_classes(c, n_classes):
             raise ValueError(
                 f"metric {self.name!r}: class indices are whole numbers from 0 to {n_classes - 1} "
                 f"for {n_classes} outputs, but the targets run from {c.min():g} to {c.max():g}."

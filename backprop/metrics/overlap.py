@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop.core.checks import check_integer, check_list, check_number
 from backprop.core.errors import check_room, said
-from backprop.core.ranges import are_indices
+from backprop.core.ranges import are_classes
 from backprop.core.types import Array, Shape
 from backprop.metrics.accuracy import check_rows
 from backprop.metrics.base import Metric, as_arrays
@@ -99,7 +99,7 @@ class IoU(Metric):
         if self.ignore_class is not None:
             w = w * (c != self.ignore_class)
             c = np.where(c == self.ignore_class, 0, c)
-        if not are_indices(c, K):
+        if not are_classes(c, K):
             raise ValueError(
                 f"metric {self.name!r}: classes are whole numbers from 0 to {K - 1}, but the "
                 f"targets run from {c.min():g} to {c.max():g}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -312,7 +312,7 @@ class Network(Weights):
     @property
     def seed(self) -> int:
         """What determines the model's random numbers, also where it was left to chance."""
-        return int(self._weights_seed.entropy)  # type: ignore[arg-type]  # no list, no None
+        return cast(int, self._weights_seed.entropy)  # never a list, and never None
 
     @property
     def generators(self) -> dict[str, np.random.Generator]:

@@ -249,3 +249,30 @@ def test_the_penalty_of_a_layer_that_samples_is_evaluated_and_changes_nothing(rn
     expected = divergence(models[0].layers[0].forward(X.astype("float32")))
     assert loss - mse == pytest.approx(expected, rel=1e-4)
     np.testing.assert_array_equal(*(model.parameters.values for model in models))
+
+
+def test_the_loss_keeps_all_digits_of_a_penalty_in_float32(rng):
+    X = np.full((6, 4), 1e-4, "f4")
+    model = bp.Sequential([Heavy(), Dense(1)], seed=0)
+    model.compile(SGD(1e-13), "mse")
+    (loss,) = model.fit(X, np.full(6, 3.0), epochs=1, shuffle=False, verbose=0).history["loss"]
+    assert type(loss) is float
+    assert loss == pytest.approx(model.evaluate(X, np.full(6, 3.0)), rel=1e-12)
+
+
+@pytest.mark.parametrize("left", [None, "much", np.ones(3)])
+def test_what_a_layer_leaves_as_its_penalty_is_a_number(left, rng):
+    class Odd(Heavy):
+        def forward(self, X, training=False):
+            Y = super().forward(X, training)
+            self.penalty = left
+            return Y
+
+    model = bp.Sequential([Odd(), Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    model.build((None, 4))
+    before = model.get_weights()
+    with pytest.raises(TypeError, match=r"Odd .* must leave in self.penalty .* a number"):
+        model.fit(np.ones((6, 4)), np.ones(6), verbose=0)
+    for now, then in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)

@@ -25,6 +25,7 @@ from backprop.layers.returned import (
     check_unchanged,
     copy_at_first,
     inferred_by_own,
+    penalty_of,
 )
 
 ADVICE = "a model gets more layers by add(…), a block is made of all of its layers"
@@ -313,7 +314,7 @@ def takes(layers: Iterable[Layer], shape: Shape, known: Shape) -> bool:
 def activity_penalty(layers: Iterable[Layer]) -> Any:
     """What the last training pass through the layers adds to the loss."""
     added = (layer for _, layer in walk(layers) if layer.penalizes)
-    return sum((layer.penalty for layer in added), start=0.0)
+    return sum(map(penalty_of, added), start=0.0)
 
 
 def walk(layers: Iterable[Layer], way: str = "") -> Iterator[tuple[str, Layer]]:

@@ -273,4 +273,22 @@ def collect_own(layer: Layer, X: Array, masked: Mapping[str, Array]) -> None:
     if found is not None and not layer.collects:
         twin: Any = deepcopy(layer)
         twin.forward(X, True, **masked)
-        found.append(float(twin.penalty))
+        found.append(penalty_of(twin))
+
+
+def penalty_of(layer: Layer) -> Any:
+    """What the last training pass through a layer adds to the loss, as a number of full width.
+
+    A check of derivatives may have made it complex.
+
+    Raises:
+        TypeError: The layer has left something else.
+    """
+    left = getattr(layer, "penalty", None)
+    number = np.asarray(left)
+    if number.size != 1 or number.dtype.kind not in "iufc":
+        raise TypeError(
+            f"{layer} has penalizes = True, so that its forward must leave in self.penalty what is "
+            f"added to the loss in training, a number; but it is {said(left)}."
+        )
+    return number.item()

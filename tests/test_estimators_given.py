@@ -489,6 +489,17 @@ def test_frames_with_sparse_columns_are_read():
     assert np.array_equal(found.predict(X), expected.predict(X))
 
 
+@pytest.mark.parametrize(("estimator", "y"), ESTIMATORS.values(), ids=ESTIMATORS)
+@pytest.mark.parametrize("dtype", [">f4", ">f8"])
+def test_frames_of_big_endian_columns_are_read(dtype, estimator, y):
+    """As of a FITS file: NumPy said that "output array is not acceptable"."""
+    native = X.astype(dtype).astype(dtype.replace(">", "="))
+    expected = estimator().fit(native, y)
+    frame = pd.DataFrame(X.astype(dtype))
+    fitted = estimator().fit(frame, y, validation_data=(frame, y))
+    np.testing.assert_allclose(fitted.predict(frame), expected.predict(native), rtol=1e-6)
+
+
 def test_labels_of_several_kinds_are_both_named():
     y = np.array([0.0] * (N - 1) + [date(2020, 1, 1)], object)
     words = f"row 0 holds the float 0.0 and row {N - 1} holds the date"

@@ -476,6 +476,20 @@ def test_what_a_first_layer_was_adapted_to(verb, frame):
     getattr(model, verb)(frame[["c", "a", "b"]], np.zeros(20))
 
 
+@pytest.mark.parametrize("again", [through_a_file, through_a_pickle])
+def test_a_loaded_model_knows_what_its_first_layer_was_adapted_to(again, frame, tmp_path):
+    """Trained on an array, it forgot the columns in the file: others were scaled in silence."""
+    scaling = Normalization()
+    scaling.adapt(frame)
+    model = bp.Sequential([scaling, Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(frame.to_numpy(), np.zeros(20), verbose=0)
+    loaded = again(model, tmp_path)
+    np.testing.assert_array_equal(loaded.predict(frame), model.predict(frame))
+    with pytest.raises(ValueError, match="x has the columns of another order"):
+        loaded.predict(frame[["b", "a", "c"]])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_batches_that_a_layer_is_adapted_to_agree_on_their_columns(kind, frame):
     """As chunks of several files: the columns of one were averaged with other columns."""

@@ -187,6 +187,8 @@ def validated(estimator: Any, X: Any, *y: Any, **rules: Any) -> Any:
         as_numbers(X, "X")
     if samples.dtype.kind in "iub" and "dtype" in rules:  # of a frame with sparse columns
         samples = samples.astype(np.float64)
+    # a frame of big-endian columns, as astronomers' FITS files have them, comes back as such
+    samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
     return (samples, *found[1:]) if y else samples
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from backprop.core.checks import check_flag
 from backprop.core.errors import ShapeError, said
-from backprop.core.frames import comparable
+from backprop.core.frames import comparable, known_columns
 from backprop.core.lookup import takes
 from backprop.core.parameters import Parameters
 from backprop.core.ranges import check_overflow
@@ -35,7 +35,8 @@ def take(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
         include_optimizer: Whether the optimizer's state is in it.
     """
     optimizer = model.optimizer if model.compiled and include_optimizer else None
-    names = None if model.feature_names is None else tuple(model.feature_names)
+    names = known_columns(model)
+    names = None if names is None else tuple(names)
     return {
         "weights": {p.name: p.value for p in model.parameters},
         "optimizer": None if optimizer is None else optimizer_state(optimizer),

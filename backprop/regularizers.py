@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.arrays import NUMBERS
 from backprop.core.checks import check_choice, check_number
 from backprop.core.errors import ShapeError
 from backprop.core.functional import root
 from backprop.core.lookup import resolve, show_call
+from backprop.core.readable import NUMBERS
 from backprop.core.returned import is_array, is_number, misshaped
 from backprop.core.settings import Settings
 from backprop.core.signatures import check_methods

@@ -28,11 +28,8 @@ from backprop.core.array_errors import (
 )
 from backprop.core.errors import in_code, said
 from backprop.core.frames import check_alike, labels_of
-from backprop.core.readable import SEQUENCES, columns_of, read, readable
+from backprop.core.readable import NUMBERS, SEQUENCES, columns_of, is_one_block, read, readable
 from backprop.core.types import Array, as_array, is_sparse
-
-NUMBERS = "fiub"
-"""The kinds of dtypes that are real numbers."""
 
 
 def to_array(x: Any, name: str) -> Array:
@@ -58,7 +55,7 @@ def to_array(x: Any, name: str) -> Array:
         )
     columns = columns_of(x)
     if columns is not None:
-        return from_columns(x, list(columns), name)
+        return from_columns(x, columns, name)
     x = read(x)
     if not readable(x):
         raise TypeError(f"{name} must hold numbers, but it is {describe(x, name)}")
@@ -78,13 +75,12 @@ def as_numbers(x: Any, name: str, sparse: bool = False) -> Array:
     return X
 
 
-def from_columns(x: Any, columns: list[tuple[Any, Any]], name: str) -> Array:
+def from_columns(x: Any, columns: Iterable[tuple[Any, Any]], name: str) -> Array:
     """A frame as an array with a row for each of its rows, in the dtype that all columns fit in."""
-    dtypes = {getattr(column, "dtype", None) for _, column in columns}
-    plain = all(isinstance(d, np.dtype) and d.kind in NUMBERS for d in dtypes)
-    if len(dtypes) == 1 and plain and not isinstance(x, np.ndarray):  # which is of records
-        X = np.asarray(x)  # one block already
+    if is_one_block(x):
+        X = np.asarray(x)
     else:
+        columns = list(columns)
         arrays = [column_of_numbers(column, name, label) for label, column in columns]
         if any(each.ndim > 1 for each in arrays):
             refuse_vectors(x, arrays, [label for label, _ in columns], name)
@@ -92,7 +88,7 @@ def from_columns(x: Any, columns: list[tuple[Any, Any]], name: str) -> Array:
     if X.dtype.kind == "f" and X.ndim > 1:  # else it is one record
         for row, k in first_not_finite(X):
             what = "nan" if np.isnan(X[row, k]) else "infinite numbers"
-            refuse_gap(name, what, f"row {row}, column {columns[k][0]!r}")
+            refuse_gap(name, what, f"row {row}, column {list(columns)[k][0]!r}")
     return X
 
 

@@ -20,6 +20,9 @@ from backprop.core.types import is_sparse
 SEQUENCES = (list, tuple, range, deque, array, memoryview)
 """What holds its items in memory and says where they end."""
 
+NUMBERS = "fiub"
+"""The kinds of dtypes that are real numbers."""
+
 
 def readable(x: Any) -> bool:
     """Whether x offers itself as an array, so that ``np.asarray`` reads it without guessing."""
@@ -57,3 +60,14 @@ def columns_of(x: Any) -> Iterable[tuple[Any, Any]] | None:
     if hasattr(x, "itercolumns") and hasattr(x, "column_names"):  # PyArrow
         return zip(x.column_names, x.itercolumns(), strict=True)
     return None
+
+
+def is_one_block(x: Any) -> bool:
+    """Whether x is a frame of pandas whose columns hold numbers of a single dtype of NumPy's.
+
+    ``np.asarray`` reads it at once, where a look at each of its columns takes 15 µs for each.
+    """
+    if not (hasattr(x, "iloc") and hasattr(getattr(x, "dtypes", None), "iloc")):
+        return False
+    dtypes = set(x.dtypes)
+    return len(dtypes) == 1 and all(isinstance(d, np.dtype) and d.kind in NUMBERS for d in dtypes)

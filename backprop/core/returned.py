@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.arrays import NUMBERS, is_masked
+from backprop.core.arrays import is_masked
 from backprop.core.errors import ShapeError, said
+from backprop.core.readable import NUMBERS
 from backprop.core.types import Shape
 
 

@@ -8,12 +8,13 @@ import numpy as np
 
 from backprop import callbacks as callback_classes
 from backprop.callbacks import Callback
-from backprop.core.arrays import NUMBERS, as_numbers, to_array
+from backprop.core.arrays import as_numbers, to_array
 from backprop.core.checks import check_list
 from backprop.core.errors import ShapeError, said
 from backprop.core.frames import check_columns
 from backprop.core.lookup import is_function
 from backprop.core.ranges import check_finite
+from backprop.core.readable import NUMBERS
 from backprop.core.types import Array, is_sparse
 from backprop.data.inputs import as_csr
 from backprop.data.sources import check

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.arrays import NUMBERS, to_array
+from backprop.core.arrays import to_array
 from backprop.core.checks import is_row
 from backprop.core.lookup import show_call
+from backprop.core.readable import NUMBERS
 from backprop.core.returned import is_array, misshaped
 from backprop.core.settings import Settings
 from backprop.core.types import Array, DTypeLike, Shape, as_array

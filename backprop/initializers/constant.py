@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from backprop.core.arrays import NUMBERS, to_array
+from backprop.core.arrays import to_array
 from backprop.core.checks import check_number, check_numbers, is_row
-from backprop.core.readable import columns_of
+from backprop.core.readable import NUMBERS, columns_of
 from backprop.core.types import Array, Shape
 from backprop.initializers.base import Initializer
 

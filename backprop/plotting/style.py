@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backprop.core.array_errors import check_present, numbering, one_hot_rows
-from backprop.core.arrays import NUMBERS, is_masked, to_array
+from backprop.core.arrays import is_masked, to_array
 from backprop.core.checks import check_list
 from backprop.core.durable import FilePath, check_file, replacing
 from backprop.core.errors import said
-from backprop.core.readable import columns_of, readable
+from backprop.core.readable import NUMBERS, columns_of, readable
 from backprop.core.types import Array, is_sparse
 
 if TYPE_CHECKING:

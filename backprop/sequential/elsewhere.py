@@ -10,6 +10,10 @@ NO_MODES = (
 )
 OUTPUTS = "model.activations(x) gives every layer's output by its name, model.predict(x) the last"
 WEIGHTS = "write model.get_weights() or model.parameters"
+ESTIMATORS = (
+    "SequentialClassifier and SequentialRegressor in backprop.estimators make an estimator of "
+    "scikit-learn's of a function that returns a model"
+)
 
 ELSEWHERE = {
     "predict_proba": "model.predict(x) returns the probabilities",
@@ -24,8 +28,16 @@ ELSEWHERE = {
     "zero_grad": "model.backward() writes the gradients anew, so that none need be emptied",
     "state_dict": "write model.get_weights(), or model.save_weights(path)",
     "load_state_dict": "write model.set_weights(weights), or model.load_weights(path)",
-    **dict.fromkeys(("weights", "variables"), WEIGHTS),
+    **dict.fromkeys(("weights", "variables", "coef_", "coefs_", "intercepts_"), WEIGHTS),
     **dict.fromkeys(("trainable_weights", "trainable_variables"), WEIGHTS),
+    **dict.fromkeys(("append", "insert"), "write model.add(layer), which appends one"),
+    **dict.fromkeys(("modules", "children"), "write model.layers"),
+    **dict.fromkeys(("double", "float", "half"), 'write Sequential(…, dtype="float64")'),
+    **dict.fromkeys(("get_params", "set_params"), ESTIMATORS),
+    "classes_": ESTIMATORS,
+    "decision_function": "model.predict(x) returns the outputs",
+    "built": "it is when model.input_shape is not None",
+    "from_config": "bp.load_model(path) makes a model of a file",
     "count_params": "write model.parameters.values.size",
     "pop": "make a new model of the layers, [layer.copy() for layer in model.layers[:-1]]",
     "fit_generator": "model.fit takes generators",

@@ -3,6 +3,7 @@
 from typing import Any, NoReturn
 
 from backprop.core import console
+from backprop.core.signatures import signature_of
 
 NO_MODES = (
     "there are no modes: fit trains, predict and evaluate do not; forward(x, training=True) "
@@ -67,10 +68,20 @@ UNCALLED = {
 
 
 def warn_of_uncalled(kind: type) -> None:
-    """Warns of methods of a user's model class that nobody calls, if its ``fit`` is ours."""
+    """Warns of methods of a user's model class that nobody calls, if its ``fit`` is ours.
+
+    Raises:
+        TypeError: Its ``forward`` lacks the argument ``training``.
+    """
     names = vars(kind)
     if "fit" in names:
         return
+    taken = signature_of(names.get("forward"))
+    if taken and "training" not in taken.parameters and "**" not in str(taken):
+        raise TypeError(
+            f"{kind.__name__}.forward takes {taken}, but is called with X and training: write def "
+            f"forward(self, X, training=False)."
+        )
     for name in UNCALLED.keys() & names.keys():
         console.warn(f"{kind.__name__}.{name} is never called: {UNCALLED[name]}.")
     if "backward" in names and "backpropagate" not in names:

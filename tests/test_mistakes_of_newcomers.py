@@ -19,6 +19,7 @@ from backprop.layers import (
     Activation,
     Bidirectional,
     Chain,
+    Columns,
     Conv1D,
     Cropping2D,
     Dense,
@@ -215,6 +216,32 @@ CALLS = {
         lambda: bp.Sequential([RepeatVector(2)]).predict(np.ones((3, 4, 2))),
         r"\(N, C\) but received one of shape \(N, 4, 2\).*Reshape\(\(C,\)\)",
     ),
+    **{
+        f"columns by {names!r}": (
+            lambda names=names: Columns(names),
+            r"from 0, but \['age'\] holds names: .* x\.columns\.get_indexer\(\['age'\]\) gives",
+        )
+        for names in ("age", ["age"])
+    },
+    **{
+        f"x and y alone in a {type(x).__name__}": (
+            lambda x=x: classifier().evaluate(x),
+            r"it made .* pass them as arrays, x and y each by itself\.$",
+        )
+        for x in ((X, C), [X, C], (X.tolist(), C.tolist()))
+    },
+    "samples in columns": (
+        lambda: classifier().fit(X.T, C),
+        r"one target for each sample\. If the samples of x are its columns: pass x\.T\.$",
+    ),
+    "samples and targets in columns": (
+        lambda: classifier().fit(X.T, C[np.newaxis]),
+        r"If the samples of x are its columns: pass x\.T and y\.T\.$",
+    ),
+    "the shape of all samples": (
+        lambda: bp.Sequential([Input(X.shape), Dense(3)]).predict(X),
+        r"x\[np\.newaxis\]; if its rows are the samples, begin with Input\(\(4,\)\)\.$",
+    ),
     "a layer that is called": (lambda: Dense(3)(X), "list the layers in the order"),
     "a layer as a loss": (lambda: classifier().compile("sgd", Dense(3)), "loss must be a name"),
     "a model as a build": (lambda: bp.cross_validate(classifier(), X, C), "a function of"),
@@ -293,6 +320,17 @@ def test_models_and_histories_say_what_to_write_for_their_items():
         history["loss"]
     assert model
     assert history
+
+
+@pytest.mark.parametrize("verb", ["predict", "evaluate", "fit", "summary", "save_weights"])
+def test_a_history_in_the_place_of_the_model_says_where_the_model_is(verb):
+    model = classifier()
+    history = model.fit(X, C, verbose=0)
+    with pytest.raises(AttributeError, match=r"without model = .*; history\.model is the model\.$"):
+        getattr(history, verb)
+    assert history.model is model
+    assert not hasattr(history, verb)
+    assert verb not in dir(history)
 
 
 def test_models_of_ones_own_may_have_such_verbs():

@@ -53,6 +53,28 @@ def test_methods_that_other_libraries_call_are_warned_of(name, words):
         type("Net", (bp.Sequential,), {name: lambda self, *given: None})
 
 
+def test_a_forward_without_training_is_told_of_it():
+    """It was a TypeError of Python's, in the first step."""
+    with pytest.raises(TypeError, match=r"write def forward\(self, X, training=False\)\.$"):
+        type("Net", (bp.Sequential,), {"forward": lambda self, x: x})
+    for forward in (lambda self, X, training=False: X, lambda self, *given, **named: given[0]):
+        type("Net", (bp.Sequential,), {"forward": forward})
+
+
+def test_a_layer_that_makes_its_parameters_in_build_is_told_where():
+    """Keras's ``build(self, input_shape)``; it was to take arguments that it has no use for."""
+
+    class Scale(bp.layers.Layer):
+        def build(self, input_shape):
+            self.gamma = self.add_parameter("gamma", input_shape, "ones")
+
+    words = (
+        r"^Scale makes its parameters in build: do so in def make_parameters\(self, input_shape\)"
+    )
+    with pytest.raises(TypeError, match=words):
+        bp.Sequential([Scale()])
+
+
 def test_a_fit_of_ones_own_may_call_what_it_likes():
     class Net(bp.Sequential):
         def train_step(self, x, y):

@@ -12,7 +12,7 @@ from small_models import deep_layers as layers
 
 import backprop as bp
 from backprop.initializers import Constant
-from backprop.layers import Dense, Dropout, Input, Layer, ReLU, Softmax, Tanh
+from backprop.layers import Conv2D, Dense, Dropout, Input, Layer, ReLU, Residual, Softmax, Tanh
 from backprop.losses.heads import MatchedHead
 from backprop.optimizers import SGD
 
@@ -102,6 +102,57 @@ def test_adding_keeps_the_weights_that_are_there(data):
     np.testing.assert_array_equal(model.layers[0].W, np.arange(15.0).reshape(5, 3))
     assert np.shares_memory(model.layers[0].W, model.parameters.values)
     assert model.output_shape == (2,)
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["behind Input", "add"])
+def test_a_list_of_layers_follows_what_is_built(data, at_once):
+    """It was an AttributeError, after the list had become a layer that was not trained."""
+    parts = [Dense(4), [Dense(3), Tanh()], [[Dense(3)], Softmax()]]
+    model = bp.Sequential([Input(5), *(parts if at_once else [])], seed=0)
+    add_all(model, [] if at_once else parts)
+    plain = bp.Sequential([Dense(4), Dense(3), Tanh(), Dense(3), Softmax()], seed=0)
+    for each in (model, plain):
+        each.compile("sgd", "sparse_categorical_crossentropy")
+        each.fit(*data, verbose=0)
+    np.testing.assert_array_equal(model.parameters.values, plain.parameters.values)
+
+
+class Held(Layer):
+    """A layer of one's own that keeps an array, which a model does not train."""
+
+    def make_parameters(self, input_shape):
+        self.gamma = self.add_parameter("gamma", input_shape, "ones").value
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: Conv2D(2, 3),
+        lambda: [Dense(7), Dropout(0.5), Conv2D(2, 3)],
+        lambda: Residual([Dense(7)]),
+        lambda: [Dense(3), Held()],
+        lambda: [Dense(3), "relu"],
+    ],
+    ids=["first", "last in a list", "in a block", "that keeps arrays", "none"],
+)
+def test_a_layer_that_cannot_be_added_is_not_kept(data, wrong):
+    """It stayed in the model, which could neither predict nor be mended."""
+    model, twin = (bp.Sequential([Input(5), Dense(4), Dropout(0.5)], seed=0) for _ in range(2))
+    with pytest.raises((ValueError, TypeError)):
+        model.add(wrong())
+    for each in (model, twin):
+        add_all(each, [Dense(3), Dropout(0.5), Softmax()])
+        each.compile("sgd", "sparse_categorical_crossentropy")
+        each.fit(*data, verbose=0)
+    assert [layer.name for layer in model.layers] == [layer.name for layer in twin.layers]
+    np.testing.assert_array_equal(model.parameters.values, twin.parameters.values)
+
+
+def test_a_layer_that_could_not_be_added_may_be_used_elsewhere():
+    layer = Conv2D(2, 3)
+    with pytest.raises(ValueError, match="Conv2D"):
+        bp.Sequential([Input(5)]).add(layer)
+    assert bp.Sequential([layer]).predict(np.ones((1, 4, 4, 1))).shape == (1, 2, 2, 2)
 
 
 def test_loss_is_joined_with_a_last_layer_that_is_added_after_compile(data):

@@ -80,7 +80,8 @@ def misfit(
     if len(input_shape) == 1:
         built, advice = f"{input_shape[0]} features", f"pass samples with {input_shape[0]} columns"
     if shape == input_shape and len(shape) > 1:
-        advice = f"pass a batch of one sample, {name}[np.newaxis]"
+        advice = f"pass a batch of one sample, {name}[np.newaxis]; if its rows are the samples, "
+        advice += f"begin with Input({shape[1:]})"
     elif len(shape) == 4 and input_shape == (*shape[2:], shape[1]):
         advice = f"pass the channels last, {name}.transpose(0, 2, 3, 1)"
     elif len(shape) == 4 and input_shape == (shape[3], *shape[1:3]):

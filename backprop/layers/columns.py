@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_integer, check_list
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ShapeError, said
 from backprop.core.types import Array, Shape, as_array
 from backprop.layers.base import Layer
 
@@ -34,9 +34,13 @@ class Columns(Layer):
 
     def __init__(self, which: Iterable[int], name: str | None = None) -> None:
         super().__init__(name)
-        self.which = [
-            check_integer(c, "Columns(which)", -math.inf) for c in check_list(which, "which")
-        ]
+        listed = [which] if isinstance(which, str) else check_list(which, "which")
+        if names := [c for c in listed if isinstance(c, str)]:
+            raise TypeError(
+                f"Columns(which) takes numbers of columns, counted from 0, but {said(names)} holds "
+                f"names: of a frame x, x.columns.get_indexer({said(names)}) gives their numbers."
+            )
+        self.which = [check_integer(c, "Columns(which)", -math.inf) for c in listed]
         if not self.which:
             raise ValueError("Columns(which) must name at least one column, but it is empty.")
         self._S: Any = None

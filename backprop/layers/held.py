@@ -1,5 +1,6 @@
 """Looks at what layers hold: parameters by their names, arrays, layers with weights of no one."""
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from backprop.core.types import Array
 from backprop.core.walk import objects_in
 from backprop.layers.base import Layer
 from backprop.layers.block import Block, entrance, walk
+from backprop.layers.chain import Chain
 
 
 def look_at_held(layers: Sequence[Layer]) -> None:
@@ -20,6 +22,28 @@ def look_at_held(layers: Sequence[Layer]) -> None:
     """
     check_arrays(layers)
     warn_of_held(layers)
+
+
+def append(chain: Chain, layer: Layer | Sequence[Layer]) -> None:
+    """Appends a layer, or a list of them, to the chain of a model.
+
+    One that cannot be built behind the others is not kept: chain and layer stay as they were.
+
+    Raises:
+        ValueError: It belongs to a model already, does not fit, or keeps an array of a parameter.
+        TypeError: It is no layer.
+    """
+    n, before = len(chain.layers), {**vars(chain), "parameters": [*chain.parameters]}
+    before["_rng"] = copy.deepcopy(chain._rng)
+    try:
+        chain.append(layer)
+        check_arrays(chain.layers[n:])
+    except BaseException:
+        for _, each in walk(chain.layers[n:]):
+            vars(each).update(input_shape=None)
+        list.__delitem__(chain.layers, slice(n, None))
+        vars(chain).update(before)
+        raise
 
 
 def take_in(layers: Sequence[Layer]) -> list[Layer]:

@@ -16,7 +16,7 @@ from backprop.core.own_functions import check_functions
 from backprop.core.parameters import Parameter
 from backprop.core.returned import is_array, misshaped
 from backprop.core.settings import from_package
-from backprop.core.signatures import check_methods, signature_of
+from backprop.core.signatures import check_methods, misfit, signature_of
 from backprop.core.types import Array, Shape
 from backprop.layers.base import Activation, Layer
 
@@ -44,6 +44,11 @@ def check_own_methods(layer: Layer) -> None:
     """
     if layer.of_package:
         return
+    if misfit(layer.build, 3) and type(layer).make_parameters is Layer.make_parameters:
+        raise TypeError(
+            f"{type(layer).__name__} makes its parameters in build: do so in def "
+            f"make_parameters(self, input_shape), which build calls."
+        )
     check_methods(layer, METHODS, "parameters", keeps=True)
     if type(layer).forward is Activation.forward:
         check_functions(layer)

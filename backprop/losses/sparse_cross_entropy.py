@@ -85,9 +85,12 @@ class SparseCategoricalCrossentropy(CrossEntropy):
                 )
             if hint:
                 hint = f"the predictions have the shape {show_shape(output_shape)}, for {hint}"
+            indices = target.ndim > 2 and target.shape[-1] == 1  # (N, T, 1): with an axis of one
             if target.shape[1:] == output_shape:
                 hint = rows_hint(target)
-            elif not hint and target.ndim == len(output_shape) + 1:
+            elif not hint and target.ndim > len(output_shape) + 1:
+                hint = at_each_step(target.shape[1])
+            elif not hint and not indices and target.ndim == len(output_shape) + 1:
                 hint = (
                     f"one-hot targets need an output for each of their {target.shape[-1]} classes "
                     f"and loss='categorical_crossentropy', or pass np.argmax(y, axis=-1)."

@@ -3,6 +3,7 @@
 from typing import Any, NoReturn
 
 from backprop.core import console
+from backprop.core.signatures import signature_of
 
 NO_MODES = (
     "there are no modes: fit trains, predict and evaluate do not; forward(x, training=True) "
@@ -10,6 +11,10 @@ NO_MODES = (
 )
 OUTPUTS = "model.activations(x) gives every layer's output by its name, model.predict(x) the last"
 WEIGHTS = "write model.get_weights() or model.parameters"
+ESTIMATORS = (
+    "SequentialClassifier and SequentialRegressor in backprop.estimators make an estimator of "
+    "scikit-learn's of a function that returns a model"
+)
 
 ELSEWHERE = {
     "predict_proba": "model.predict(x) returns the probabilities",
@@ -24,8 +29,16 @@ ELSEWHERE = {
     "zero_grad": "model.backward() writes the gradients anew, so that none need be emptied",
     "state_dict": "write model.get_weights(), or model.save_weights(path)",
     "load_state_dict": "write model.set_weights(weights), or model.load_weights(path)",
-    **dict.fromkeys(("weights", "variables"), WEIGHTS),
+    **dict.fromkeys(("weights", "variables", "coef_", "coefs_", "intercepts_"), WEIGHTS),
     **dict.fromkeys(("trainable_weights", "trainable_variables"), WEIGHTS),
+    **dict.fromkeys(("append", "insert"), "write model.add(layer), which appends one"),
+    **dict.fromkeys(("modules", "children"), "write model.layers"),
+    **dict.fromkeys(("double", "float", "half"), 'write Sequential(…, dtype="float64")'),
+    **dict.fromkeys(("get_params", "set_params"), ESTIMATORS),
+    "classes_": ESTIMATORS,
+    "decision_function": "model.predict(x) returns the outputs",
+    "built": "it is when model.input_shape is not None",
+    "from_config": "bp.load_model(path) makes a model of a file",
     "count_params": "write model.parameters.values.size",
     "pop": "make a new model of the layers, [layer.copy() for layer in model.layers[:-1]]",
     "fit_generator": "model.fit takes generators",
@@ -55,10 +68,20 @@ UNCALLED = {
 
 
 def warn_of_uncalled(kind: type) -> None:
-    """Warns of methods of a user's model class that nobody calls, if its ``fit`` is ours."""
+    """Warns of methods of a user's model class that nobody calls, if its ``fit`` is ours.
+
+    Raises:
+        TypeError: Its ``forward`` lacks the argument ``training``.
+    """
     names = vars(kind)
     if "fit" in names:
         return
+    taken = signature_of(names.get("forward"))
+    if taken and "training" not in taken.parameters and "**" not in str(taken):
+        raise TypeError(
+            f"{kind.__name__}.forward takes {taken}, but is called with X and training: write def "
+            f"forward(self, X, training=False)."
+        )
     for name in UNCALLED.keys() & names.keys():
         console.warn(f"{kind.__name__}.{name} is never called: {UNCALLED[name]}.")
     if "backward" in names and "backpropagate" not in names:

@@ -24,7 +24,7 @@ from backprop.engine.forward import forward_in_parts
 from backprop.layers import Chain, Input, Layer
 from backprop.layers.block import forward_through, mask_through, takes, walk
 from backprop.layers.chain import layers_in
-from backprop.layers.held import check_arrays, distinct, look_at_held, take_in
+from backprop.layers.held import append, distinct, look_at_held, take_in
 from backprop.layers.input import check_brackets
 from backprop.losses import Loss
 from backprop.sequential.prediction import batch_of, passing, predict
@@ -96,7 +96,7 @@ class Network(Weights):
             layer.trainable = value
 
     def add(self, layer: Layer | Input) -> None:
-        """Appends a layer; the weights of those before it stay as they are.
+        """Appends a layer, or a list of them; the weights of those before it stay as they are.
 
         Raises:
             TypeError: It is not a layer.
@@ -107,9 +107,8 @@ class Network(Weights):
                 raise ValueError("Input must stand first, and once.")
             self.build((None, *layer.shape))
             return
-        self._chain.append(layer)
+        append(self._chain, layer)
         if self._parameters is not None:
-            check_arrays([layer])
             self._join()
 
     @answered

@@ -9,14 +9,23 @@ from backprop import plotting, storage
 from backprop.callbacks import Callback, Logs
 from backprop.callbacks.base import numbers_of
 from backprop.core.durable import FilePath
-from backprop.core.elsewhere import WithoutItems
+from backprop.core.elsewhere import KnowsElsewhere, WithoutItems
 from backprop.core.signatures import answered
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class History(Callback, WithoutItems):
+VERBS = "compile evaluate explain fit get_weights layers parameters predict save_weights summary"
+"""What a model has, and its History has not."""
+
+IN_PLACE = (
+    "fit trains the model where it is and returns this History: write model.fit(…) without "
+    "model = before it; history.model is the model"
+)
+
+
+class History(Callback, KnowsElsewhere, WithoutItems):
     """Collects the logs of every epoch; ``fit`` returns it.
 
     Attributes:
@@ -33,6 +42,7 @@ class History(Callback, WithoutItems):
         {'loss': [1.0, 0.0]}
     """
 
+    _elsewhere = dict.fromkeys(VERBS.split(), IN_PLACE)
     _instead_of_items = "write history.history['loss'], a list of numbers"
 
     def __init__(self) -> None:

@@ -49,6 +49,23 @@ class Beginning(Rows):
         return next(self.rows)
 
 
+class Ending(Rows):
+    """An iterator that begins anew by itself when it has said that it is at its end."""
+
+    def __init__(self, *arrays):
+        super().__init__(*arrays)
+        self.rows = super().__iter__()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        for row in self.rows:
+            return row
+        self.rows = super().__iter__()
+        raise StopIteration
+
+
 class SizedRows(Rows):
     def __len__(self):
         return -(-len(self.arrays[0]) // self.size)
@@ -307,6 +324,46 @@ def test_an_iterator_that_is_begun_anew_gives_every_batch_once(data):
     assert_same_weights(first, second)
     model.compile(bp.optimizers.LBFGS(), "mse")
     assert len(fit(model, loader, epochs=2).epoch) == 2
+
+
+@pytest.mark.parametrize("form", [lambda loader: loader, lambda loader: lambda: loader])
+def test_a_loader_that_begins_anew_at_its_end_may_be_trained_and_validated_on(data, form):
+    """The first epoch went without the batches that the checks had drawn."""
+    loader, shared, apart = Ending(*data), regressor(), regressor()
+    history = fit(shared, form(loader), validation_data=form(loader), epochs=2)
+    expected = fit(apart, Rows(*data), validation_data=Rows(*data), epochs=2)
+    assert_same_weights(shared, apart)
+    assert history.history == expected.history
+    assert shared.evaluate(loader, verbose=0) == apart.evaluate(Rows(*data), verbose=0)
+
+
+def test_steps_may_leave_a_loader_that_begins_anew_anywhere(data):
+    """At its end, of which it has said nothing yet, or in its middle; then it goes on there."""
+    for steps in (STEPS, STEPS - 1):
+        loader, model, expected = Ending(*data), regressor(), regressor()
+        history = fit(model, loader, epochs=4, steps_per_epoch=steps).history
+        assert history == fit(expected, endless(*data), epochs=4, steps_per_epoch=steps).history
+        assert_same_weights(model, expected)
+    loader = Ending(*data)
+    errors = [model.evaluate(loader, steps=STEPS, verbose=0) for _ in range(2)]
+    assert errors == [model.evaluate(Rows(*data), verbose=0)] * 2
+    np.testing.assert_array_equal(model.predict(loader), model.predict(Rows(*data)))
+    with pytest.raises(ValueError, match="got 4 batches of the 9"):
+        fit(model, loader, epochs=2, steps_per_epoch=9)
+
+
+class Returning(Rows):
+    """It should yield its batches."""
+
+    def __iter__(self):
+        return self.arrays
+
+
+@pytest.mark.parametrize("verb", ["fit", "evaluate", "predict"])
+def test_a_class_that_returns_its_batches_is_told_to_yield_them(data, verb):
+    words = "x is a Returning, whose __iter__ must yield batches .*non-iterator of type 'tuple'"
+    with pytest.raises(TypeError, match=words):
+        getattr(regressor(), verb)(Returning(*data), verbose=0)
 
 
 @pytest.mark.parametrize("form", [

@@ -32,6 +32,7 @@ class Stream:
         sample_shape: The shape of one input sample, if it is known.
         warn: Is given the first batch, to warn of what is strange about it.
         labels: The labels that the columns of frames must have.
+        beside: What is drawn from first, see ``Items``.
 
     Attributes:
         labels: Those, or the ones of the first batch; None if there are no frames.
@@ -55,13 +56,15 @@ class Stream:
         sample_shape: Shape | None = None,
         warn: Callable[[Data], None] | None = None,
         labels: Labels | None = None,
+        beside: Any = None,
     ) -> None:
         self._check, self._dtype, self._name = check, dtype, name
         self.labels = check_labels(source, labels, name)
         self._rows = source if isinstance(source, RowsOnDisk) else None
         self._listed = isinstance(source, list | tuple | deque)  # which may be an array, too
         self._counts = False  # whether a sample that counts has come, or its lack has been told of
-        self._items = Items(source, steps, name, rng, sample_shape)
+        others = beside._items if isinstance(beside, Stream) else None
+        self._items: Items = Items(source, steps, name, rng, sample_shape, others)
         try:
             data = self._unpack(self._items.first)
         except ShapeError as error:

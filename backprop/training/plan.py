@@ -123,7 +123,7 @@ def plan_fit(
             validation_data,
             validation_batch_size,
             validation_steps,
-            batches.sample_shape,
+            batches,
             labels,
         )
     history, means, evaluations = History(), EpochMeans(), Evaluations()

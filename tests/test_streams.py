@@ -486,6 +486,23 @@ def test_validation_batches_are_those_of_the_arrays(data, rng, form, weighted):
         np.testing.assert_allclose(history.history[key], values, rtol=1e-12)
 
 
+@pytest.mark.parametrize("of_batch", [list, tuple])
+@pytest.mark.parametrize("of_all", [list, tuple])
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_validation_takes_any_number_of_batches_in_any_sequence(data, of_batch, of_all, n):
+    """Two or three may look like (x, y) or (x, y, sample_weight)."""
+    rows = [slice(3 * k, 3 * k + 3) for k in range(n)]
+    stop = rows[-1].stop
+    for X, y in (data, (data[0], data[0])):  # of different shapes, and of one
+        if X is y and n in (2, 3) and not (of_batch is tuple and of_all is list):
+            continue  # which may be arrays as well
+        batches = of_all([of_batch([X[some], y[some]]) for some in rows])
+        model = regressor(n_out=y.shape[1])
+        history = fit(model, X, y, validation_data=batches)
+        expected = model.evaluate(X[:stop], y[:stop], batch_size=3, verbose=0)
+        assert history.history["val_loss"] == [expected]
+
+
 def test_validation_steps_of_a_generator_go_on_where_it_was(data):
     X, Y = data
     model = regressor(learning_rate=0.0)

@@ -20,6 +20,12 @@ def is_batch(item: Any) -> bool:
     return isinstance(item, tuple) or (None not in shapes and len(shapes) > 1)
 
 
+def is_pair(item: Any) -> bool:
+    """Whether it is a tuple, or a list of two or three arrays, as a loader of PyTorch makes it."""
+    arrays = isinstance(item, list) and len(item) in (2, 3)
+    return isinstance(item, tuple) or (arrays and None not in map(shape_of, item))
+
+
 def shape_of(x: Any) -> tuple[int, ...] | None:
     """The shape of an array; None of what has none, a class or a module for example."""
     shape = getattr(x, "shape", None)

@@ -18,7 +18,7 @@ from backprop.core.types import Shape
 from backprop.data.answers import warn_of_no_answers
 from backprop.data.batches import Batches
 from backprop.data.endings import check_endings
-from backprop.data.forms import is_batch
+from backprop.data.forms import is_batch, is_pair
 from backprop.data.inputs import check_inputs
 from backprop.data.items import drawn_once, makes_batches
 from backprop.data.on_disk import RowsOnDisk, on_disk
@@ -249,13 +249,19 @@ def validation_source(
 
 
 def is_arrays(validation_data: Any) -> bool:
-    """Whether it is ``(x, y)`` or ``(x, y, sample_weight)``, rather than a list of batches."""
-    if isinstance(validation_data, tuple) and len(validation_data) in (2, 3):
-        return True
+    """Whether it is ``(x, y)`` or ``(x, y, sample_weight)``, rather than a list of batches.
+
+    Two or three lists of arrays of one shape may be either, and count as the first.
+    """
     if not isinstance(validation_data, list | tuple):
         return False
-    batches = all(isinstance(part, tuple) or is_batch(part) for part in validation_data)
-    return not (batches and validation_data)
+    if len(validation_data) not in (2, 3):
+        return not (validation_data and all(map(is_pair, validation_data)))
+    if isinstance(validation_data, tuple):
+        # what each holds must have different shapes, of which nobody could make an array
+        parts = [list(each) if isinstance(each, tuple) else each for each in validation_data]
+        return not all(map(is_batch, parts))
+    return not all(isinstance(each, tuple) or is_batch(each) for each in validation_data)
 
 
 def refuse_beside_stream(

@@ -337,6 +337,29 @@ def test_a_loader_that_begins_anew_at_its_end_may_be_trained_and_validated_on(da
     assert shared.evaluate(loader, verbose=0) == apart.evaluate(Rows(*data), verbose=0)
 
 
+@pytest.mark.parametrize("of_python", [lambda rows: rows, lambda rows: map(tuple, rows)])
+def test_a_generator_may_be_trained_and_validated_on_in_turn(data, of_python):
+    """Its batches come in their order: those of an epoch, those of its validation, and so on."""
+    rows, shared, apart = of_python(endless(*data)), regressor(), regressor()
+    steps = {"steps_per_epoch": STEPS, "validation_steps": STEPS}
+    history = fit(shared, rows, validation_data=rows, epochs=2, **steps)
+    expected = fit(apart, Rows(*data), validation_data=Rows(*data), epochs=2)
+    assert_same_weights(shared, apart)
+    assert history.history == expected.history
+    model, rows = built(regressor()), of_python(iter(Rows(*data)))
+    before = model.parameters.values.copy()
+    with pytest.raises(ValueError, match="one iterator, which the first epoch uses up: pass func"):
+        fit(model, rows, validation_data=rows)
+    np.testing.assert_array_equal(model.parameters.values, before)
+
+
+@pytest.mark.parametrize("verb", ["fit", "evaluate"])
+@pytest.mark.parametrize("of_all", [list, tuple])
+def test_x_and_y_together_are_told_to_be_passed_each_by_itself(data, verb, of_all):
+    with pytest.raises(ShapeError, match="pass them as arrays, x and y each by itself"):
+        getattr(classifier(), verb)(of_all([data[0], np.arange(N) % 3]), verbose=0)
+
+
 def test_steps_may_leave_a_loader_that_begins_anew_anywhere(data):
     """At its end, of which it has said nothing yet, or in its middle; then it goes on there."""
     for steps in (STEPS, STEPS - 1):

@@ -94,7 +94,7 @@ class Items:
         """
         if self._once:
             if isgenerator(self._given) and not self._stays and self._limit is not None:
-                for _ in itertools.islice(self._begun or (), epochs * self._limit):
+                for _ in itertools.islice(self._begun or self._begin(), epochs * self._limit):
                     pass
             return
         if epochs and (has(self._given, "go_on") or not self._stays):
@@ -116,7 +116,7 @@ class Items:
         """Draws epochs; two alone if all their items are the same: then all epochs are alike."""
         before: list[int | None] = [None]
         for epoch in range(epochs):
-            items: Iterable[Any] = self._begin() if epoch else self._begun or ()
+            items = (None if epoch else self._begun) or self._begin()
             drawn = [hash_of(item) for item in itertools.islice(items, self._cut)]
             if drawn == before and None not in drawn:
                 return
@@ -156,13 +156,14 @@ class Items:
         if not first and self._own:  # a loader that is at its end, and then begins anew
             begun = self._begin()
             first = list(itertools.islice(begun, 1))
-        self._begun = itertools.chain(first, begun)
+        self._begun = None if self._shares else itertools.chain(first, begun)
         return first
 
     def _begin(self, beside: Items | None = None) -> Iterator[Any]:
         self._cut, self._wanted, self._own = self._limit, self._limit or 1, False
+        self._shares = beside is not None and self._once and beside._source is self._source
         if self._once:
-            return going_on(self._source)
+            return iter([beside.first]) if beside and self._shares else going_on(self._source)
         made = self._source() if callable(self._source) else self._source
         made = self._numbered(made)
         if not isinstance(made, Iterable) or (callable(self._source) and holds_samples(made)):
@@ -176,9 +177,9 @@ class Items:
             known = n_items(made), n_items(self._source)
             self._wanted = min(n for n in (self._limit, *known) if n)
         self._own = isinstance(made, Iterator) and not drawn_once(made)  # it may begin anew
-        if beside is not None and self._own and beside._iterator is made:
-            self._iterator = made
-            return iter([beside.first])  # and not these, as they are begun by the other ones
+        self._shares = beside is not None and self._own and beside._iterator is made
+        if beside and self._shares:
+            return iter([beside.first])
         self._iterator = begun_anew(made, self._name)
         BEGUN[id(self._iterator)] = self
         return going_on(self._iterator)

@@ -14,6 +14,7 @@ from backprop.core.errors import ShapeError
 from backprop.core.frames import Labels, check_labels
 from backprop.core.types import Shape
 from backprop.data.batches import Batch
+from backprop.data.forms import is_batch
 from backprop.data.items import Items
 from backprop.data.on_disk import RowsOnDisk
 from backprop.data.samples import Data, warn_if_none_counts
@@ -61,7 +62,8 @@ class Stream:
         self._check, self._dtype, self._name = check, dtype, name
         self.labels = check_labels(source, labels, name)
         self._rows = source if isinstance(source, RowsOnDisk) else None
-        self._listed = isinstance(source, list | tuple | deque)  # which may be an array, too
+        listed = isinstance(source, list | tuple | deque)  # which may be an array, too
+        self._samples = listed and not is_batch([*source])  # and not x and y together
         self._counts = False  # whether a sample that counts has come, or its lack has been told of
         others = beside._items if isinstance(beside, Stream) else None
         self._items: Items = Items(source, steps, name, rng, sample_shape, others)
@@ -113,7 +115,7 @@ class Stream:
 
     def _unpack(self, batch: Any) -> Data:
         if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
-            advice = "y" if self._listed else "them as arrays, x and y each by itself"
+            advice = "y" if self._samples else "them as arrays, x and y each by itself"
             raise ShapeError(
                 f"{self._name} must make batches (x, y) or (x, y, sample_weight), but it made "
                 f"{type(batch).__name__} of another form. If it holds the samples themselves, pass "

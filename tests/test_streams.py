@@ -49,6 +49,23 @@ class Beginning(Rows):
         return next(self.rows)
 
 
+class Ending(Rows):
+    """An iterator that begins anew by itself when it has said that it is at its end."""
+
+    def __init__(self, *arrays):
+        super().__init__(*arrays)
+        self.rows = super().__iter__()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        for row in self.rows:
+            return row
+        self.rows = super().__iter__()
+        raise StopIteration
+
+
 class SizedRows(Rows):
     def __len__(self):
         return -(-len(self.arrays[0]) // self.size)
@@ -309,6 +326,69 @@ def test_an_iterator_that_is_begun_anew_gives_every_batch_once(data):
     assert len(fit(model, loader, epochs=2).epoch) == 2
 
 
+@pytest.mark.parametrize("form", [lambda loader: loader, lambda loader: lambda: loader])
+def test_a_loader_that_begins_anew_at_its_end_may_be_trained_and_validated_on(data, form):
+    """The first epoch went without the batches that the checks had drawn."""
+    loader, shared, apart = Ending(*data), regressor(), regressor()
+    history = fit(shared, form(loader), validation_data=form(loader), epochs=2)
+    expected = fit(apart, Rows(*data), validation_data=Rows(*data), epochs=2)
+    assert_same_weights(shared, apart)
+    assert history.history == expected.history
+    assert shared.evaluate(loader, verbose=0) == apart.evaluate(Rows(*data), verbose=0)
+
+
+@pytest.mark.parametrize("of_python", [lambda rows: rows, lambda rows: map(tuple, rows)])
+def test_a_generator_may_be_trained_and_validated_on_in_turn(data, of_python):
+    """Its batches come in their order: those of an epoch, those of its validation, and so on."""
+    rows, shared, apart = of_python(endless(*data)), regressor(), regressor()
+    steps = {"steps_per_epoch": STEPS, "validation_steps": STEPS}
+    history = fit(shared, rows, validation_data=rows, epochs=2, **steps)
+    expected = fit(apart, Rows(*data), validation_data=Rows(*data), epochs=2)
+    assert_same_weights(shared, apart)
+    assert history.history == expected.history
+    model, rows = built(regressor()), of_python(iter(Rows(*data)))
+    before = model.parameters.values.copy()
+    with pytest.raises(ValueError, match="one iterator, which the first epoch uses up: pass func"):
+        fit(model, rows, validation_data=rows)
+    np.testing.assert_array_equal(model.parameters.values, before)
+
+
+@pytest.mark.parametrize("verb", ["fit", "evaluate"])
+@pytest.mark.parametrize("of_all", [list, tuple])
+def test_x_and_y_together_are_told_to_be_passed_each_by_itself(data, verb, of_all):
+    with pytest.raises(ShapeError, match="pass them as arrays, x and y each by itself"):
+        getattr(classifier(), verb)(of_all([data[0], np.arange(N) % 3]), verbose=0)
+
+
+def test_steps_may_leave_a_loader_that_begins_anew_anywhere(data):
+    """At its end, of which it has said nothing yet, or in its middle; then it goes on there."""
+    for steps in (STEPS, STEPS - 1):
+        loader, model, expected = Ending(*data), regressor(), regressor()
+        history = fit(model, loader, epochs=4, steps_per_epoch=steps).history
+        assert history == fit(expected, endless(*data), epochs=4, steps_per_epoch=steps).history
+        assert_same_weights(model, expected)
+    loader = Ending(*data)
+    errors = [model.evaluate(loader, steps=STEPS, verbose=0) for _ in range(2)]
+    assert errors == [model.evaluate(Rows(*data), verbose=0)] * 2
+    np.testing.assert_array_equal(model.predict(loader), model.predict(Rows(*data)))
+    with pytest.raises(ValueError, match="got 4 batches of the 9"):
+        fit(model, loader, epochs=2, steps_per_epoch=9)
+
+
+class Returning(Rows):
+    """It should yield its batches."""
+
+    def __iter__(self):
+        return self.arrays
+
+
+@pytest.mark.parametrize("verb", ["fit", "evaluate", "predict"])
+def test_a_class_that_returns_its_batches_is_told_to_yield_them(data, verb):
+    words = "x is a Returning, whose __iter__ must yield batches .*non-iterator of type 'tuple'"
+    with pytest.raises(TypeError, match=words):
+        getattr(regressor(), verb)(Returning(*data), verbose=0)
+
+
 @pytest.mark.parametrize("form", [
     lambda rows: lambda: iter(rows), lambda rows: lambda: [x for x, _ in rows],
     lambda rows: rows.__iter__, lambda rows: lambda: np.concatenate([x for x, _ in rows]),
@@ -427,6 +507,23 @@ def test_validation_batches_are_those_of_the_arrays(data, rng, form, weighted):
     assert list(history.history) == ["loss", "mae", "val_loss", "val_mae"]
     for key, values in expected.history.items():
         np.testing.assert_allclose(history.history[key], values, rtol=1e-12)
+
+
+@pytest.mark.parametrize("of_batch", [list, tuple])
+@pytest.mark.parametrize("of_all", [list, tuple])
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_validation_takes_any_number_of_batches_in_any_sequence(data, of_batch, of_all, n):
+    """Two or three may look like (x, y) or (x, y, sample_weight)."""
+    rows = [slice(3 * k, 3 * k + 3) for k in range(n)]
+    stop = rows[-1].stop
+    for X, y in (data, (data[0], data[0])):  # of different shapes, and of one
+        if X is y and n in (2, 3) and not (of_batch is tuple and of_all is list):
+            continue  # which may be arrays as well
+        batches = of_all([of_batch([X[some], y[some]]) for some in rows])
+        model = regressor(n_out=y.shape[1])
+        history = fit(model, X, y, validation_data=batches)
+        expected = model.evaluate(X[:stop], y[:stop], batch_size=3, verbose=0)
+        assert history.history["val_loss"] == [expected]
 
 
 def test_validation_steps_of_a_generator_go_on_where_it_was(data):

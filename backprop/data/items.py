@@ -16,6 +16,7 @@ import numpy as np
 from backprop.core.readable import SEQUENCES, readable
 from backprop.core.signatures import check_function
 from backprop.core.types import Shape
+from backprop.data.forms import holds_samples, is_batch, refuse_sample, show
 from backprop.data.numbered import Numbered, by_number, has, n_items
 from backprop.datasets.orders import Orders
 
@@ -30,7 +31,8 @@ class Items:
     """What a source gives in an epoch, item by item; iterate once for each epoch.
 
     A function is called for each epoch, an iterable is begun anew, and a generator goes on where
-    it was, as ``zip`` and ``map`` do: it needs ``steps``, or it lasts for one epoch only. Of a data
+    it was, as ``zip`` and ``map`` do: it needs ``steps``, or it lasts for one epoch only. So does a
+    loader that begins anew by itself behind its last item, which is asked for that. Of a data
     set with items by number, such as Keras's ``PyDataset``, every item comes once. The first item
     is drawn at once; it opens the first epoch.
 
@@ -42,6 +44,7 @@ class Items:
         name: What error messages call it.
         rng: Shuffles the items of a data set anew in each epoch; None keeps their order.
         sample_shape: The shape of one input sample, if it is known.
+        beside: Others that are drawn first: of the same iterator nothing is drawn before them.
 
     Attributes:
         first: The first item.
@@ -59,8 +62,11 @@ class Items:
         name: str,
         rng: np.random.Generator | None = None,
         sample_shape: Shape | None = None,
+        beside: Items | None = None,
     ) -> None:
         self._name, self._limit, self._given = name, steps, source
+        self._begun: Iterator[Any] | None = None
+        self._iterator: Any = None
         self._stays = LEFT.get(id(source)) is source  # where it is, as it was not made anew
         self._source = source = self._numbered(source, rng)
         self._once = drawn_once(source)
@@ -68,15 +74,12 @@ class Items:
             check_function(source, "", name)
         before: Any = None if rng is None else rng.bit_generator.state
         self._before = source.begun if isinstance(source, Orders) else 0
-        begun = self._begin()
-        first = list(itertools.islice(begun, 1))
-        if not first:
+        if not (first := self._start(beside)):
             advice = ", or used up: pass a function that returns a new generator"
             used = advice if isinstance(source, Iterator) else ""
             raise ValueError(f"{name} makes no batches: it is empty{used}.")
         self.first = first[0]
         refuse_sample(self.first, source, name, sample_shape)
-        self._begun: Iterator[Any] | None = itertools.chain(first, begun)
         self._after = before
         if rng is not None:  # what was drawn for the first epoch counts from when that begins
             self._after, rng.bit_generator.state = rng.bit_generator.state, before
@@ -91,7 +94,7 @@ class Items:
         """
         if self._once:
             if isgenerator(self._given) and not self._stays and self._limit is not None:
-                for _ in itertools.islice(self._begun or (), epochs * self._limit):
+                for _ in itertools.islice(self._begun or self._begin(), epochs * self._limit):
                     pass
             return
         if epochs and (has(self._given, "go_on") or not self._stays):
@@ -113,7 +116,7 @@ class Items:
         """Draws epochs; two alone if all their items are the same: then all epochs are alike."""
         before: list[int | None] = [None]
         for epoch in range(epochs):
-            items: Iterable[Any] = self._begin() if epoch else self._begun or ()
+            items = (None if epoch else self._begun) or self._begin()
             drawn = [hash_of(item) for item in itertools.islice(items, self._cut)]
             if drawn == before and None not in drawn:
                 return
@@ -122,14 +125,21 @@ class Items:
     def __iter__(self) -> Iterator[Any]:
         if not self._once and BEGUN.get(id(self._iterator)) is not self:
             self._begun = None  # another one has begun it anew since
-        items = self._begun or self._begin()
-        if self._begun is not None and self._rng is not None:
+        later = self._begun is None
+        if later:
+            self._start()
+        elif self._rng is not None:
             self._rng.bit_generator.state = self._after
-        self._begun = None
-        count = 0
+        items, self._begun, count = self._begun or (), None, 0
         for item in itertools.islice(items, self._cut):
             count += 1
             yield item
+        if (
+            later and self._own and count < self._wanted
+        ):  # the last steps have left it in its middle
+            for item in itertools.islice(self._begin(), self._wanted - count):
+                count += 1
+                yield item
         if count < self._wanted:
             wanted = "at least one" if self._limit is None else f"the {self._wanted}"
             raise ValueError(
@@ -139,10 +149,21 @@ class Items:
             )
         self.steps = count
 
-    def _begin(self) -> Iterator[Any]:
-        self._cut, self._wanted = self._limit, self._limit or 1
+    def _start(self, beside: Items | None = None) -> list[Any]:
+        """Begins an epoch; returns a list of its first item, empty if there is none."""
+        begun = self._begin(beside)
+        first = list(itertools.islice(begun, 1))
+        if not first and self._own:  # a loader that is at its end, and then begins anew
+            begun = self._begin()
+            first = list(itertools.islice(begun, 1))
+        self._begun = None if self._shares else itertools.chain(first, begun)
+        return first
+
+    def _begin(self, beside: Items | None = None) -> Iterator[Any]:
+        self._cut, self._wanted, self._own = self._limit, self._limit or 1, False
+        self._shares = beside is not None and self._once and beside._source is self._source
         if self._once:
-            return going_on(self._source)
+            return iter([beside.first]) if beside and self._shares else going_on(self._source)
         made = self._source() if callable(self._source) else self._source
         made = self._numbered(made)
         if not isinstance(made, Iterable) or (callable(self._source) and holds_samples(made)):
@@ -155,7 +176,11 @@ class Items:
         elif self._limit is not None:
             known = n_items(made), n_items(self._source)
             self._wanted = min(n for n in (self._limit, *known) if n)
-        self._iterator = iter(made)
+        self._own = isinstance(made, Iterator) and not drawn_once(made)  # it may begin anew
+        self._shares = beside is not None and self._own and beside._iterator is made
+        if beside and self._shares:
+            return iter([beside.first])
+        self._iterator = begun_anew(made, self._name)
         BEGUN[id(self._iterator)] = self
         return going_on(self._iterator)
 
@@ -166,6 +191,23 @@ class Items:
 def going_on(iterator: Iterator[Any]) -> Iterator[Any]:
     """Its items; ``iter`` of what is returned, as by ``islice``, does not begin it anew."""
     return map(next, itertools.repeat(iterator))
+
+
+def begun_anew(made: Iterable[Any], name: str) -> Iterator[Any]:
+    """What ``iter`` gives.
+
+    Raises:
+        TypeError: The ``__iter__`` of its class returns nothing that has items.
+    """
+    try:
+        return iter(made)
+    except TypeError as error:
+        if not str(error).startswith("iter() returned non-iterator"):  # it is of the user's code
+            raise
+        raise TypeError(
+            f"{name} is a {type(made).__name__}, whose __iter__ must yield batches (x, y), or "
+            f"return an object that has __next__, but {error}."
+        ) from None
 
 
 def drawn_once(source: Any) -> bool:
@@ -198,119 +240,3 @@ def makes_inputs(x: Any) -> bool:
     if not isinstance(x, SEQUENCES):
         return makes_batches(x)
     return isinstance(x, list | tuple | deque) and bool(x) and all(map(is_batch, x))
-
-
-def is_batch(item: Any) -> bool:
-    """Whether it is a tuple that begins with several samples, or a list of such arrays.
-
-    A list of arrays of one shape may be a sample itself.
-    """
-    if not isinstance(item, list | tuple) or not item or axes(item[0]) < 2:
-        return False
-    shapes = {shape_of(part) for part in item}
-    return isinstance(item, tuple) or (None not in shapes and len(shapes) > 1)
-
-
-def shape_of(x: Any) -> tuple[int, ...] | None:
-    """The shape of an array; None of what has none, a class or a module for example."""
-    shape = getattr(x, "shape", None)
-    return tuple(shape) if isinstance(shape, tuple | list) else None
-
-
-def inputs_of(item: Any) -> Any:
-    """The inputs of a batch that is inputs alone, or a tuple that begins with them."""
-    if isinstance(item, tuple) and item:
-        return item[0]
-    if isinstance(item, list) and item and axes(item[0]) > 1:  # a list [X, y], as of PyTorch
-        return item[0]
-    return item
-
-
-def axes(x: Any) -> int:
-    """The number of axes of an array or a number; 2 where it may be more than one."""
-    shape = shape_of(x)
-    if shape is not None:
-        dtype = str(getattr(x, "dtype", ""))
-        of_vectors = dtype.startswith(("object", "List", "Array", "list", "[", "("))
-        return max(len(shape), 2) if of_vectors else len(shape)
-    if isinstance(x, list | tuple):
-        return 1 + axes(x[0]) if x else 1
-    return 2 if hasattr(x, "__len__") and not isinstance(x, str) else 0
-
-
-def length(x: Any) -> int:
-    """The length of the first axis."""
-    return len(x) if (shape := shape_of(x)) is None else shape[0]
-
-
-def refuse_sample(item: Any, source: Any, name: str, sample_shape: Shape | None) -> None:
-    """Checks that the first item of a source is no single sample.
-
-    Raises:
-        TypeError: It is one: the inputs have no batch axis, or the target has none, or another one.
-            Or an item of a data set is a batch of several inputs or outputs.
-    """
-    numbered = isinstance(source, Numbered)
-    source = source.source if numbered else source
-    pair = isinstance(item, tuple) or (
-        isinstance(item, list) and item and hasattr(item[0], "shape")
-    )
-    parts = list(item) if pair else [item]
-    if not 0 < len(parts) < 4 or not (pair or numbered):
-        return
-    if isinstance(item, Mapping):
-        raise TypeError(
-            f"{name} is a {type(source).__name__} whose items are of the type "
-            f"{type(item).__name__}, but batches are needed: tuples (x, y) of arrays with samples "
-            f"in rows."
-        )
-    if any(isinstance(part, Mapping) or hasattr(part, "collect") for part in parts):
-        return  # as no array is made of them
-    for k, what in enumerate(("inputs", "outputs") if numbered and parts[1:] else ()):
-        if several(parts[k], parts[1 - k]):
-            raise TypeError(
-                f"{name} is a {type(source).__name__} whose batches hold several {what} each, "
-                f"but a model has one: join them, as by np.concatenate(…, axis=-1); the layers "
-                f"Columns and Parallel take inputs apart."
-            )
-    one = axes(parts[0]) < 2
-    if not one and len(parts) > 1 and parts[1] is not None:
-        one = axes(parts[1]) == 0 or (numbered and length(parts[0]) != length(parts[1]))
-    if not one and sample_shape is not None:
-        one = shape_of(parts[0]) == sample_shape
-    if one:
-        shown = ", ".join(show(part) for part in parts)
-        raise TypeError(
-            f"{name} is a {type(source).__name__} whose items are single samples, the first being "
-            f"({shown}), but batches are needed: pass all samples as arrays, or what makes batches "
-            f"of them, such as PyTorch's DataLoader."
-        )
-
-
-def several(part: Any, other: Any) -> bool:
-    """Whether a part of a batch is a list of arrays, each with as many rows as the other part.
-
-    If there are as many arrays as rows, each is a row.
-    """
-    if isinstance(other, list | tuple) and other:
-        other = other[0]
-    rows = (shape_of(other) or ())[:1]
-    if not rows or not isinstance(part, list | tuple) or len(part) in (0, *rows):
-        return False
-    return all((shape_of(each) or ())[:1] == rows for each in part)
-
-
-def holds_samples(made: Any) -> bool:
-    """Whether it is an array, or x and y, in the place of batches."""
-    if not isinstance(made, list | tuple):
-        return shape_of(made) is not None
-    shapes = [shape_of(part) for part in made[:3]]
-    return None not in shapes and len({len(shape or ()) for shape in shapes}) > 1
-
-
-def show(part: Any) -> str:
-    """A part of an item for an error message, by its shape or its type."""
-    if isinstance(part, list | tuple) and part and shape_of(part[0]) is not None:
-        return f"a {type(part).__name__} of {', '.join(map(show, part[:3]))}"
-    shape, kind = shape_of(part), type(part).__name__
-    return kind if shape is None else f"{kind} of shape {shape}"

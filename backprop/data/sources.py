@@ -18,8 +18,9 @@ from backprop.core.types import Shape
 from backprop.data.answers import warn_of_no_answers
 from backprop.data.batches import Batches
 from backprop.data.endings import check_endings
+from backprop.data.forms import is_batch, is_pair
 from backprop.data.inputs import check_inputs
-from backprop.data.items import drawn_once, is_batch, makes_batches
+from backprop.data.items import drawn_once, makes_batches
 from backprop.data.on_disk import RowsOnDisk, on_disk
 from backprop.data.samples import Data, check_data, warn_if_none_counts
 from backprop.data.streams import Stream
@@ -155,10 +156,12 @@ def evaluation_source(
     sample_shape: Shape | None = None,
     first: int = 0,
     labels: Labels | None = None,
+    beside: Source | None = None,
 ) -> Source:
     """Batches to evaluate on, in order; of an array on disk from row ``first`` on.
 
-    Frames among them must have the labels, or those that the model was trained on.
+    Frames among them must have the labels, or those that the model was trained on. What a model is
+    trained on stands ``beside`` them.
     """
 
     def checked(x: Any, y: Any, weight: Any, drawn: bool = False) -> Data:
@@ -183,7 +186,8 @@ def evaluation_source(
         refuse_beside_stream(f"{prefix}x", sample_weight, batch_size)
         shape = model.input_shape or sample_shape
         names = labels or known_columns(model)
-        return Stream(x, steps, checked, model.dtype, f"{prefix}x", None, shape, warn, names)
+        name = f"{prefix}x"
+        return Stream(x, steps, checked, model.dtype, name, None, shape, warn, names, beside)
     data = checked(x, y, sample_weight, drawn=True)
     warn_if_none_counts(data.counts, f"{prefix}x")
     warn(data, "")
@@ -213,10 +217,13 @@ def validation_source(
     validation_data: Any,
     batch_size: int | None,
     steps: int | None,
-    sample_shape: Shape,
+    beside: Source,
     labels: Labels | None,
 ) -> Source:
-    """Batches of what ``fit`` is given as ``validation_data``, in a frame with those labels."""
+    """Batches of what ``fit`` is given as ``validation_data``, in a frame with those labels.
+
+    What the model is trained on stands ``beside`` them, and has samples of the same shape.
+    """
     x, y, weight = validation_data, None, None
     if not makes_batches(validation_data) or is_arrays(validation_data):
         if not isinstance(validation_data, list | tuple) or len(validation_data) not in (2, 3):
@@ -235,19 +242,26 @@ def validation_source(
         batch_size=batch_size,
         steps=steps,
         prefix="validation ",
-        sample_shape=sample_shape,
+        sample_shape=beside.sample_shape,
         labels=labels,
+        beside=beside,
     )
 
 
 def is_arrays(validation_data: Any) -> bool:
-    """Whether it is ``(x, y)`` or ``(x, y, sample_weight)``, rather than a list of batches."""
-    if isinstance(validation_data, tuple) and len(validation_data) in (2, 3):
-        return True
+    """Whether it is ``(x, y)`` or ``(x, y, sample_weight)``, rather than a list of batches.
+
+    Two or three lists of arrays of one shape may be either, and count as the first.
+    """
     if not isinstance(validation_data, list | tuple):
         return False
-    batches = all(isinstance(part, tuple) or is_batch(part) for part in validation_data)
-    return not (batches and validation_data)
+    if len(validation_data) not in (2, 3):
+        return not (validation_data and all(map(is_pair, validation_data)))
+    if isinstance(validation_data, tuple):
+        # what each holds must have different shapes, of which nobody could make an array
+        parts = [list(each) if isinstance(each, tuple) else each for each in validation_data]
+        return not all(map(is_batch, parts))
+    return not all(isinstance(each, tuple) or is_batch(each) for each in validation_data)
 
 
 def refuse_beside_stream(

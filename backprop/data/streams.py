@@ -14,7 +14,8 @@ from backprop.core.errors import ShapeError
 from backprop.core.frames import Labels, check_labels
 from backprop.core.types import Shape
 from backprop.data.batches import Batch
-from backprop.data.items import Items, axes
+from backprop.data.forms import is_batch
+from backprop.data.items import Items
 from backprop.data.on_disk import RowsOnDisk
 from backprop.data.samples import Data, warn_if_none_counts
 
@@ -32,6 +33,7 @@ class Stream:
         sample_shape: The shape of one input sample, if it is known.
         warn: Is given the first batch, to warn of what is strange about it.
         labels: The labels that the columns of frames must have.
+        beside: What is drawn from first, see ``Items``.
 
     Attributes:
         labels: Those, or the ones of the first batch; None if there are no frames.
@@ -55,14 +57,16 @@ class Stream:
         sample_shape: Shape | None = None,
         warn: Callable[[Data], None] | None = None,
         labels: Labels | None = None,
+        beside: Any = None,
     ) -> None:
         self._check, self._dtype, self._name = check, dtype, name
         self.labels = check_labels(source, labels, name)
         self._rows = source if isinstance(source, RowsOnDisk) else None
+        listed = isinstance(source, list | tuple | deque)  # which may be an array, too
+        self._samples = listed and not is_batch([*source])  # and not x and y together
         self._counts = False  # whether a sample that counts has come, or its lack has been told of
-        self._items = Items(source, steps, name, rng, sample_shape)
-        listed = isinstance(source, list | tuple | deque)  # which may be samples, or x and y
-        self._rows_alone = listed and (len(source) not in (2, 3) or axes(self._items.first) < 2)
+        others = beside._items if isinstance(beside, Stream) else None
+        self._items: Items = Items(source, steps, name, rng, sample_shape, others)
         try:
             data = self._unpack(self._items.first)
         except ShapeError as error:
@@ -111,7 +115,7 @@ class Stream:
 
     def _unpack(self, batch: Any) -> Data:
         if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
-            advice = "y" if self._rows_alone else "them as arrays, x and y each by itself"
+            advice = "y" if self._samples else "them as arrays, x and y each by itself"
             raise ShapeError(
                 f"{self._name} must make batches (x, y) or (x, y, sample_weight), but it made "
                 f"{type(batch).__name__} of another form. If it holds the samples themselves, pass "

@@ -20,8 +20,9 @@ from backprop.core.ranges import check_finite, check_overflow
 from backprop.core.settings import from_package
 from backprop.core.spare import same_memory
 from backprop.core.types import Array, Shape, is_sparse
+from backprop.data.forms import inputs_of, shape_of
 from backprop.data.inputs import as_csr, as_inputs, check_rows, surely_finite
-from backprop.data.items import Items, inputs_of, makes_inputs, shape_of
+from backprop.data.items import Items, makes_inputs
 from backprop.data.on_disk import RowsOnDisk, on_disk
 from backprop.data.sources import EVALUATION_BATCH, refuse_beside_stream
 from backprop.engine.forward import in_parts

@@ -103,6 +103,12 @@ def plan_fit(
     check_lasting(
         validation_data, validation_steps, evaluated, "validation_data", "validation_steps"
     )
+    if validation_data is x and steps is None and evaluated and drawn_once(x):
+        raise ValueError(
+            "x and validation_data are one iterator, which the first epoch uses up: pass functions "
+            "that return a new one each; or, if it never ends, steps_per_epoch and "
+            "validation_steps."
+        )
     batches, held_out = training_source(
         model,
         x,
@@ -123,7 +129,7 @@ def plan_fit(
             validation_data,
             validation_batch_size,
             validation_steps,
-            batches.sample_shape,
+            batches,
             labels,
         )
     history, means, evaluations = History(), EpochMeans(), Evaluations()

@@ -13,6 +13,7 @@ import time
 from importlib.util import find_spec
 
 import numpy as np
+from options import at_least
 
 import backprop as bp
 from backprop.datasets import Vocabulary, load_shakespeare, windows
@@ -101,7 +102,9 @@ def main() -> None:
     """Trains both and prints their losses; fails if they are too far apart."""
     parser = argparse.ArgumentParser(description="Train a character model on the sonnets.")
     parser.add_argument("--quick", action="store_true", help="one seed, a tenth of the steps")
-    parser.add_argument("--seeds", type=int, default=3, help="runs with other weights and orders")
+    parser.add_argument(
+        "--seeds", type=at_least(1), default=3, help="runs with other weights and orders"
+    )
     arguments = parser.parse_args()
     seeds = 1 if arguments.quick else arguments.seeds
     steps = STEPS // 10 if arguments.quick else STEPS

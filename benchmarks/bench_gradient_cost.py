@@ -8,9 +8,9 @@ and the rest extrapolated.
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
+from options import folder
 from threadpoolctl import threadpool_limits
 
 import backprop as bp
@@ -36,7 +36,7 @@ def main() -> None:
     """Prints a table for each network, and draws them all if asked to."""
     parser = argparse.ArgumentParser(description="Count and time three ways to a gradient.")
     parser.add_argument("--quick", action="store_true", help="time fewer passes")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="folder for the picture")
+    parser.add_argument("--output", type=folder, metavar="DIR", help="folder for the picture")
     options = parser.parse_args()
     costs = []
     with threadpool_limits(limits=1, user_api="blas"):
@@ -44,7 +44,6 @@ def main() -> None:
             costs.append(cost_of(sizes, 200 if options.quick else 20_000))
             print(f"{'-'.join(map(str, sizes))} @ {BATCH}", costs[-1], sep="\n", end="\n\n")
     if options.output:
-        options.output.mkdir(parents=True, exist_ok=True)
         path = options.output / "gradient_cost.png"
         seconds = {
             cost.method: [other[cost.method].seconds for other in costs]

@@ -12,8 +12,10 @@ import time
 from pathlib import Path
 
 import numpy as np
+from options import at_least
 
 import backprop as bp
+from backprop.core.errors import DataError
 from backprop.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D, ReLU, Softmax
 from backprop.optimizers import Adam
 from backprop.schedules import CosineDecay
@@ -67,13 +69,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train a LeNet on MNIST.")
     parser.add_argument("--quick", action="store_true", help="one epoch on a twelfth of the digits")
     parser.add_argument("--data", type=Path, default=DATA, help="a file or folder with MNIST")
-    parser.add_argument("--seeds", type=int, default=3, help="runs with other weights and orders")
+    parser.add_argument(
+        "--seeds", type=at_least(1), default=3, help="runs with other weights and orders"
+    )
     arguments = parser.parse_args()
     if not arguments.data.exists():
         print(f"There is no {arguments.data}: pass --data PATH, a file or folder with MNIST.")
         return
 
-    (X, y), test = bp.datasets.load_mnist(arguments.data, images=True)
+    try:
+        (X, y), test = bp.datasets.load_mnist(arguments.data, images=True)
+    except DataError as error:
+        parser.error(f"--data: {error}")
     epochs, seeds, promised = EPOCHS, arguments.seeds, PROMISED
     if arguments.quick:
         X, y, epochs, seeds, promised = X[:5000], y[:5000], 1, 1, 0.85

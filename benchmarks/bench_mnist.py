@@ -14,8 +14,11 @@ import argparse
 import time
 from pathlib import Path
 
+from options import at_least, folder
+
 import backprop as bp
 from backprop.callbacks import EarlyStopping, ReduceLROnPlateau
+from backprop.core.errors import DataError
 from backprop.layers import Dense, Dropout, ReLU, Softmax
 from backprop.optimizers import Adam
 
@@ -41,14 +44,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train on MNIST until validation says stop.")
     parser.add_argument("--quick", action="store_true", help="one epoch on a sixth of the digits")
     parser.add_argument("--data", type=Path, default=DATA, help="a file or folder with MNIST")
-    parser.add_argument("--output", type=Path, help="the folder to save mnist.png in")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, shuffling and dropout")
+    parser.add_argument("--output", type=folder, help="the folder to save mnist.png in")
+    parser.add_argument(
+        "--seed", type=at_least(0), default=0, help="of weights, shuffling and dropout"
+    )
     arguments = parser.parse_args()
     if not arguments.data.exists():
         print(f"There is no {arguments.data}: pass --data PATH, a file or folder with MNIST.")
         return
 
-    (X, y), (X_test, y_test) = bp.datasets.load_mnist(arguments.data)
+    try:
+        (X, y), (X_test, y_test) = bp.datasets.load_mnist(arguments.data)
+    except DataError as error:
+        parser.error(f"--data: {error}")
     if arguments.quick:
         X, y = X[:10_000], y[:10_000]
     model = network(arguments.seed)
@@ -72,7 +80,6 @@ def main() -> None:
         f"test accuracy {accuracy:.4f}"
     )
     if arguments.output is not None:
-        arguments.output.mkdir(parents=True, exist_ok=True)
         path = arguments.output / "mnist.png"
         history.plot(path)
         print(f"Loss and accuracy by epoch: {path}")

@@ -16,6 +16,7 @@ import argparse
 import time
 
 import numpy as np
+from options import at_least
 from scipy.ndimage import gaussian_filter1d
 
 import backprop as bp
@@ -134,7 +135,9 @@ def main() -> None:
     """Trains the models for each seed and prints their test accuracies beside the published."""
     parser = argparse.ArgumentParser(description="Train on MNIST-1D.")
     parser.add_argument("--quick", action="store_true", help="one seed, a sixth of the steps")
-    parser.add_argument("--seeds", type=int, default=5, help="runs, each on data of its own")
+    parser.add_argument(
+        "--seeds", type=at_least(1), default=5, help="runs, each on data of its own"
+    )
     arguments = parser.parse_args()
     seeds = 1 if arguments.quick else arguments.seeds
     steps = STEPS // 6 if arguments.quick else STEPS

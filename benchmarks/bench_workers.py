@@ -43,6 +43,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from options import folder
 
 import backprop as bp
 from backprop.callbacks import Callback
@@ -235,7 +236,7 @@ def draw(curves: dict[str, dict[str, list[dict[str, float]]]], path: Path) -> No
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the smallest network, a few steps")
-    parser.add_argument("--output", type=Path, help="the folder to save workers.png in")
+    parser.add_argument("--output", type=folder, help="the folder to save workers.png in")
     parser.add_argument("--job", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.job:
@@ -273,7 +274,6 @@ def main() -> None:
             )
             print(f"  {net}: efficiency (overlapped) on {said}")
     if options.output:
-        options.output.mkdir(parents=True, exist_ok=True)
         draw(curves, options.output / "workers.png")
 
 

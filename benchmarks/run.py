@@ -14,13 +14,13 @@ import argparse
 import json
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import scaling
 from deep import DEEP, DeepJob
 from jobs import ADAM, PREDICT, SGD, Job
 from launch import import_times, launches
+from options import folder
 from report import Report
 from rounds import (
     COLUMNS,
@@ -53,7 +53,7 @@ def arguments() -> argparse.Namespace:
         help="only jobs with it in their names: '@ 32, adam', 'deep'",
     )
     add("--scaling", action="store_true", help="also how the cost grows")
-    add("--output", type=Path, metavar="DIR", help="folder for the results")
+    add("--output", type=folder, metavar="DIR", help="folder for the results")
     options = parser.parse_args()
     if options.peers is None:
         options.peers = "" if options.quick else ",".join(PEERS)
@@ -181,7 +181,6 @@ def write(report: Report, options: argparse.Namespace) -> int:
     if options.output and not options.quick:
         import pictures  # here, because --quick must do without matplotlib
 
-        options.output.mkdir(parents=True, exist_ok=True)
         page, measured = report.markdown(), report.json()
         pictures.draw(measured, options.output)
         if report.parts:

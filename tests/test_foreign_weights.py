@@ -252,6 +252,72 @@ def test_weights_of_branches_that_nothing_tells_apart_are_refused() -> None:
     refused(model, FILES / file, "Dense 'dense_1' and Dense 'dense_2' stand in branches .*'second'")
 
 
+def test_weights_of_branches_go_by_the_names_that_keras_gave(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    file = "keras_branches.weights.h5"
+    model = built(file)
+    model.load_weights(FILES / file)
+
+    def renamed(*names: str) -> Path:
+        path = tmp_path / f"{names[0]}.h5"
+        shutil.copy(FILES / file, path)
+        with h5py.File(path, "a") as opened:
+            for folder, name in zip(("dense", "dense_1", "dense_2"), names, strict=True):
+                opened[f"layers/{folder}/vars"].attrs["name"] = name
+        return path
+
+    def named(first: str, second: str, last: str) -> Any:
+        branches = [Dense(3, name=first), Dense(3, name=second)]
+        return built(file, [Parallel(branches, "add"), Dense(2, name=last)])
+
+    found = {}
+    for names in (("dense", "dense_1", "dense_2"), ("dense_6", "dense_7", "dense_8")):
+        path, other = (
+            renamed(*names),
+            built(file, [Parallel([Dense(3), Dense(3)], "add"), Dense(2)]),
+        )
+        refused(other, path, f"give the layers Dense the names .* {names[0]!r}, {names[1]!r}")
+        found[names] = named(*names)
+        found[names].load_weights(path)
+        swapped = named(names[1], names[0], names[2])
+        swapped.load_weights(path)
+        pairs = zip(found[names].get_weights()[2:4], swapped.get_weights()[:2], strict=True)
+        assert all(np.array_equal(*pair) for pair in pairs)
+    weights = [each.get_weights() for each in found.values()]
+    assert all(np.array_equal(*pair) for pair in zip(*weights, strict=True))
+    assert all(
+        np.isclose(each.sum(), [w.sum() for w in model.get_weights()]).any() for each in weights[0]
+    )
+    refused(
+        named("dense_1", "dense_2", "dense_3"),
+        renamed("dense_1", "dense_2", "dense_3"),
+        "set_weights",
+    )
+
+
+def test_what_keras_classes_of_ones_own_and_bfloat16_make(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    model = bp.Sequential([bp.Input((4,)), Dense(2)], seed=0)
+    W = np.arange(8, dtype="f4").reshape(4, 2)
+    with h5py.File(tmp_path / "own.weights.h5", "w") as file:
+        file["fc1/vars/0"], file["fc1/vars/1"] = W, np.ones(2, "f4")
+        file.create_group("vars")
+    refused(
+        model,
+        tmp_path / "own.weights.h5",
+        r"'fc1'.*get_weights\(\) there, .*set_weights",
+        ShapeError,
+    )
+    with h5py.File(tmp_path / "half.weights.h5", "w") as file:
+        for name, array in (("0", W), ("1", np.ones(2, "f4"))):
+            upper = (array.view("<u4") >> 16).astype("<u2").view("V2")
+            file[f"layers/dense/vars/{name}"] = upper
+            file[f"layers/dense/vars/{name}"].attrs["dtype"] = "bfloat16"
+    model.load_weights(tmp_path / "half.weights.h5")
+    np.testing.assert_array_equal(model.layers[0].W, W)
+    np.testing.assert_array_equal(model.layers[0].b, 1)
+
+
 DOUBTFUL = {
     "a permutation": [Conv2D(3, (3, 2)), Permute((3, 1, 2)), Flatten(), Dense(2)],
     "features that become images": [Flatten(), Dense(8), Reshape((2, 2, 2)), Conv2D(2, 1)],

@@ -2,6 +2,10 @@
 
 import math
 import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,6 +70,29 @@ def test_what_is_no_path_is_refused(call, tmp_path, monkeypatch):
         with pytest.raises((TypeError, ValueError), match=r"path|filename|backup_dir") as caught:
             call(wrong)
         assert_speaks(caught, [])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("call", READERS.values(), ids=READERS)
+def test_a_device_is_no_file(call, tmp_path):
+    os.mkfifo(tmp_path / "pipe")  # reading one waits for ever
+    for path in (tmp_path / "pipe", "/dev/null"):
+        with pytest.raises(bp.CorruptFileError, match="is a device or a pipe, and no file"):
+            call(path)
+
+
+@pytest.mark.parametrize("call", WRITERS.values(), ids=WRITERS)
+def test_a_folder_that_is_missing_is_not_left_out_of_a_path(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = MODEL.parameters.values.copy()
+    path = os.path.join("missing", "..", "model.txt" if call == EXPLANATION.save else "a.html")
+    if call == WRITERS["ModelCheckpoint"]:
+        call(path)  # which makes folders
+        assert os.path.isfile(path)
+        return
+    with pytest.raises(FileNotFoundError, match=r"create the folder 'missing/\.\.' first"):
+        call(path)
+    np.testing.assert_array_equal(MODEL.parameters.values, before)
     assert not list(tmp_path.iterdir())
 
 
@@ -171,3 +198,25 @@ def test_what_is_wrong_with_a_file_in_the_home_folder_is_told(tmp_path, monkeypa
     model = bp.Sequential([bp.Input(3), bp.layers.Dense(2)])
     with pytest.raises(ShapeError, match=r"w\.npz' does not fit the model: "):
         model.load_weights("~/w.npz")
+
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+OPTIONS = {
+    "run.py --output FILE": "--output: nothing can be written into",
+    "bench_gradient_cost.py --output FILE/x": "--output: nothing can be written into",
+    "bench_mnist.py --output FILE": "--output: nothing can be written into",
+    "bench_mnist.py --seed -1": "--seed: must be 0 or more, but it is -1",
+    "bench_mnist.py --data FILE": "--data: .* is not a readable .npz file: it is empty",
+    "bench_mnist1d.py --seeds 0": "--seeds: must be 1 or more, but it is 0",
+}
+
+
+@pytest.mark.parametrize(("command", "words"), OPTIONS.items(), ids=OPTIONS)
+def test_benchmarks_try_their_options_before_they_measure(command, words, tmp_path):
+    (tmp_path / "FILE").touch()
+    program, *arguments = command.split()
+    run = [sys.executable, BENCHMARKS / program, *arguments]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert re.search(words, done.stderr.replace("\n", " "))
+    assert "Traceback" not in done.stderr

@@ -174,6 +174,50 @@ def test_characters_come_back_as_they_were() -> None:
     assert vocabulary.decode([[2, 0, 0]]) == [" "]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["हिन्दी", "भाषा"],
+        ["தமிழ்", "மொழி"],
+        ["שָׁלוֹם", "לֹא"],
+        ["مَرْحَبًا", "بِكَ"],
+        ["می\u200cخواهم", "نمی\u200cدانم"],
+        ["état-major", "l’été"],
+    ],
+)
+def test_words_keep_the_characters_that_stand_behind_their_letters(words: list[str]) -> None:
+    vocabulary = Vocabulary(f"«{words[0]}», {words[1]}! {words[0]}.")
+    assert vocabulary.tokens == words
+    np.testing.assert_array_equal(vocabulary.encode(" ".join(words)), [2, 3])
+    assert vocabulary.decode([2, 3]) == " ".join(words)
+
+
+def test_both_ways_to_write_an_accent_are_one_word(tmp_path: Path) -> None:
+    vocabulary = Vocabulary(["cafe\u0301 CAFÉ", "İzmir"])
+    assert vocabulary.tokens == ["café", "izmir"]
+    np.testing.assert_array_equal(vocabulary.encode("Café cafe\u0301 cafe İZMİR"), [2, 2, 1, 3])
+    vocabulary.save(tmp_path / "v.npz")
+    assert Vocabulary.load(tmp_path / "v.npz").tokens == vocabulary.tokens
+
+
+def test_what_others_call_the_verbs_of_a_vocabulary() -> None:
+    vocabulary = Vocabulary(TEXTS)
+    for name, advice in {
+        "adapt": r"Vocabulary\(texts\) has numbered the words",
+        "texts_to_sequences": r"write encode\(texts\)",
+        "get_vocabulary": "write tokens",
+        "word_index": r"the number of tokens\[k\] is k \+ 2",
+    }.items():
+        with pytest.raises(AttributeError, match=f"Vocabulary has no attribute '{name}': {advice}"):
+            getattr(vocabulary, name)
+    for call in (lambda: vocabulary["be"], lambda: "be" in vocabulary, lambda: list(vocabulary)):
+        with pytest.raises(TypeError, match=r"Vocabulary has no items: .*tokens, which"):
+            call()
+    with pytest.raises(ValueError, match="texts is empty: pass at least one text"):
+        vocabulary.encode([])
+    assert pickle.loads(pickle.dumps(vocabulary)).tokens == vocabulary.tokens
+
+
 def test_the_size_counts_padding_and_the_unknown() -> None:
     vocabulary = Vocabulary(TEXTS, size=4)
     assert vocabulary.tokens == ["be", "to"]

@@ -83,6 +83,8 @@ def check_target(path: FilePath) -> str:
     name = check_file(path)
     shown, target = repr(name), os.path.realpath(name)
     folder = os.path.dirname(target)
+    if os.path.isdir(folder) and not os.path.isdir(os.path.dirname(name) or "."):
+        folder = os.path.dirname(name)  # "missing/../name", which nothing would find again
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise NotADirectoryError(
             f"path is {shown}, in {folder!r}, which is no folder: name another one."

@@ -15,6 +15,7 @@ from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_flag, check_integer, check_list, is_row
 from backprop.core.durable import FilePath, check_file, check_path
 from backprop.core.errors import CorruptFileError, said
+from backprop.core.file_kinds import check_regular
 from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.datasets.orders import Orders
@@ -45,6 +46,7 @@ class Parquet(Orders):
         self.path, self.columns, self.target = check_file(path), names, target
         self.batch_size = check_integer(batch_size, "batch_size")
         super().__init__(seed)
+        check_regular(self.path)
         with self._opened() as file:
             known, groups = file.schema_arrow.names, range(file.num_row_groups)
             self._sizes = [file.metadata.row_group(k).num_rows for k in groups]

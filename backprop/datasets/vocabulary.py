@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,14 +16,18 @@ from backprop.core.array_errors import is_missing, refuse_gap
 from backprop.core.arrays import as_numbers, as_python
 from backprop.core.checks import check_choice, check_integer
 from backprop.core.durable import FilePath, check_file, replacing
+from backprop.core.elsewhere import KnowsElsewhere, WithoutItems
 from backprop.core.errors import CorruptFileError, said
-from backprop.core.file_kinds import kind_of_file
+from backprop.core.file_kinds import check_regular, kind_of_file
 from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.datasets.sequences import ENDS, check_no_table, pad_sequences
 
-WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
-"""Letters and digits; marks stand inside of words only, as in ``don't``."""
+LETTER = r"[^\W_]"
+"""A letter or a digit."""
+
+JOINERS = "\u200c\u200d"
+"""What no eye sees between two letters of one word, in Persian for instance."""
 
 KINDS = ("words", "characters")
 LARGEST = 1 << 28
@@ -32,11 +37,23 @@ PADDING, UNKNOWN = 0, 1
 """The numbers of a padded step, and of what is not in the vocabulary."""
 
 
-class Vocabulary:
+ELSEWHERE = {
+    **dict.fromkeys(("adapt", "fit", "fit_on_texts"), "Vocabulary(texts) has numbered the words"),
+    **dict.fromkeys(("transform", "texts_to_sequences"), "write encode(texts)"),
+    **dict.fromkeys(("inverse_transform", "sequences_to_texts"), "write decode(numbers)"),
+    **dict.fromkeys(("get_vocabulary", "vocabulary_"), "write tokens, whose first is number 2"),
+    "word_index": "the number of tokens[k] is k + 2",
+    "vocabulary_size": "write len(vocabulary)",
+}
+"""What Keras and scikit-learn call the verbs of a vocabulary, and what to write here."""
+
+
+class Vocabulary(KnowsElsewhere, WithoutItems):
     """The words or characters of some texts, numbered from the most frequent one on.
 
     0 stands for padded steps (``Embedding(len(vocabulary), …, mask_zero=True)``) and 1 for what is
-    not in the vocabulary. Words are taken in small letters and without punctuation.
+    not in the vocabulary. Words are taken in small letters and without punctuation; an accent that
+    is a character of its own belongs to its letter, so that both ways to write é are one word.
 
     Args:
         texts: The texts; one string counts as one text.
@@ -55,6 +72,9 @@ class Vocabulary:
         >>> vocabulary.decode([4, 3, 2])
         'not to be'
     """
+
+    _elsewhere = ELSEWHERE
+    _instead_of_items = "write encode(texts), decode(numbers), or tokens, which is a list"
 
     @answered
     def __init__(
@@ -77,7 +97,7 @@ class Vocabulary:
 
     def split(self, text: str) -> list[str]:
         """A text's words or characters."""
-        return list(text) if self.kind == "characters" else WORD.findall(text.lower())
+        return list(text) if self.kind == "characters" else words_in(text.lower())
 
     @answered
     def encode(
@@ -93,6 +113,10 @@ class Vocabulary:
 
         Returns:
             int32 numbers, shape ``(T,)`` for one text and ``(N, maxlen)`` for several.
+
+        Raises:
+            ValueError: There are no texts, or one is missing.
+            TypeError: They are no strings.
         """
         check_choice(padding, "padding", ENDS)
         if list(self.tokens) != self._numbered:  # tokens is a list, which its owner may change
@@ -104,6 +128,8 @@ class Vocabulary:
         if isinstance(texts, str):
             kept = len(numbers[0]) if maxlen is None else check_integer(maxlen, "maxlen")
             return numbers[0][-kept:] if padding == "pre" else numbers[0][:kept]
+        if not numbers:
+            raise ValueError("texts is empty: pass at least one text.")
         return pad_sequences(numbers, maxlen, padding=padding, truncating=padding)
 
     @answered
@@ -147,6 +173,7 @@ class Vocabulary:
         import zipfile  # slow to load, and only files need it
 
         name = check_file(path)
+        check_regular(name)
         with open(name, "rb") as file:
             stored = io.BytesIO(file.read())
         try:
@@ -162,6 +189,21 @@ class Vocabulary:
             what = kind_of_file(name, "vocabulary.npy")
             raise CorruptFileError(f"{name!r} holds no vocabulary: {what}.") from error
         return vocabulary
+
+
+def words_in(text: str) -> list[str]:
+    """The words of a text in small letters: apostrophes and hyphens stand inside of words only.
+
+    Vowels of Hindi, Hebrew or Arabic, and accents, may be characters of their own behind a letter.
+    To ``re`` they are none of a word.
+    """
+    letter = LETTER
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text).replace("i\u0307", "i")  # "İ" in small letters
+        behind = (c for c in set(text) if unicodedata.category(c)[0] == "M" or c in JOINERS)
+        if marks := "".join(sorted(behind)):
+            letter = rf"(?:{LETTER}[{marks}]*)"
+    return re.findall(rf"{letter}+(?:['’-]{letter}+)*", text)
 
 
 def as_texts(texts: str | Iterable[str]) -> list[str]:

@@ -41,9 +41,9 @@ def load_onnx(path: FilePath) -> Sequential:
     It can be read if it is a chain of the operators that ``model.export`` writes, whoever wrote it.
     A value may go several ways that are joined again by an Add, which becomes a ``Residual``, or by
     a Sum, Mean, Max, Mul or Concat, which become a ``Parallel``. Attention, masks, RMS
-    normalisations and layers for each step by itself are refused. The model takes the inputs that
-    the file does: where these have channels first, it begins with a ``Permute``. It is not
-    compiled.
+    and unit normalisations and layers for each step by itself are refused. The model takes the
+    inputs that the file does: where these have channels first, it begins with a ``Permute``. It is
+    not compiled.
 
     Args:
         path: The file, for example ``"digits.onnx"``.

@@ -88,6 +88,9 @@ def as_numbers(dataset: Any) -> Array:
     Raises:
         ValueError: It does not hold numbers.
     """
+    if dataset.dtype == "V2" and dataset.attrs.get("dtype") == "bfloat16":
+        found: Array = (np.asarray(dataset[()]).view("<u2").astype("<u4") << 16).view("<f4")
+        return found
     if dataset.dtype.kind not in "fiu":
         raise ValueError(f"{dataset.name} holds {dataset.dtype}, and no numbers")
     return np.asarray(dataset[()])

@@ -98,6 +98,13 @@ def weights_in(file: Any, layers: Sequence[Layer], origin: str, h5py: Any) -> di
         )
     stored = stored_in(file, h5py)
     if "layers" not in stored.parts:
+        if has_arrays(stored):
+            names = ", ".join(map(repr, stored.parts))
+            raise ShapeError(
+                f"{origin} is of a model whose class is its user's own in Keras, under the names "
+                f"of its attributes ({names}): take model.get_weights() there, and hand it to "
+                f"model.set_weights(…) here."
+            )
         raise ValueError("it holds no layers")
     matching = Matching()
     matching.model(layers, stored)
@@ -136,23 +143,32 @@ class Matching:
     def pair(self, mine: list[Place], theirs: list[Stored]) -> None:
         """The layers of a class in their order, or by their names if these are the same."""
         names = [place.layer.name for place in mine]
-        own = not any(is_automatic(place.layer) for place in mine)
+        kind = type(mine[0].layer).__name__
         if len(mine) != len(theirs):
-            kind = type(mine[0].layer).__name__
             told = ", ".join(map(repr, names))
             if any(place.layer.parameters for place in mine) or any(map(has_arrays, theirs)):
                 self.faults.append(
                     f"it has {len(theirs)} of the kind {kind}, but the model {len(mine)} ({told})"
                 )
-        elif own and sorted(map(str, names)) == sorted(each.name for each in theirs):
-            by_name = {each.name: each for each in theirs}
+            return
+        own = not any(is_automatic(place.layer) for place in mine)
+        beside = alike_in_branches(mine)
+        by_name = {each.name: each for each in theirs} if own or beside else {}
+        named = sorted(map(str, names)) == sorted(by_name)
+        if named and (own or not all(may_be_ours(name, len(mine)) for name in by_name)):
             for place in mine:
                 self.layer(place.layer, by_name[str(place.layer.name)])
-        elif beside := alike_in_branches(mine):
+        elif beside:
+            advice = (
+                "hand what model.get_weights() gives in Keras to model.set_weights(…) here, in the "
+                "order of model.parameters"
+                if named
+                else f"give the layers {kind} the names that they have in Keras, "
+                f"{', '.join(map(repr, by_name))}"
+            )
             self.faults.append(
                 f"{beside[0]} and {beside[1]} stand in branches of a block, so that nothing tells "
-                f"which weights are whose: give the layers {type(mine[0].layer).__name__} the "
-                f"names that they have in Keras, {', '.join(repr(each.name) for each in theirs)}"
+                f"which weights are whose: {advice}"
             )
         else:
             for place, each in zip(mine, theirs, strict=True):
@@ -226,6 +242,12 @@ def numbered(kind: str, count: int) -> Iterator[str]:
 def is_automatic(layer: Layer) -> bool:
     """Whether it has its name from us, ``dense_1``, or has one that looks so."""
     return re.fullmatch(rf"{default_name(layer)}(_\d+)?", layer.name or "") is not None
+
+
+def may_be_ours(name: str, count: int) -> bool:
+    """Whether we may have numbered a layer so, as one of so many of its class."""
+    number = name.rpartition("_")[2]
+    return number.isdigit() and 1 <= int(number) <= count
 
 
 def alike_in_branches(found: list[Place]) -> tuple[Layer, Layer] | None:

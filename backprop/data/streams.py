@@ -14,7 +14,7 @@ from backprop.core.errors import ShapeError
 from backprop.core.frames import Labels, check_labels
 from backprop.core.types import Shape
 from backprop.data.batches import Batch
-from backprop.data.forms import is_batch
+from backprop.data.forms import axes
 from backprop.data.items import Items
 from backprop.data.on_disk import RowsOnDisk
 from backprop.data.samples import Data, warn_if_none_counts
@@ -63,7 +63,8 @@ class Stream:
         self.labels = check_labels(source, labels, name)
         self._rows = source if isinstance(source, RowsOnDisk) else None
         listed = isinstance(source, list | tuple | deque)  # which may be an array, too
-        self._samples = listed and not is_batch([*source])  # and not x and y together
+        together = listed and len(source) in (2, 3) and axes(source[0]) > 1  # x and y
+        self._samples = listed and not together
         self._counts = False  # whether a sample that counts has come, or its lack has been told of
         others = beside._items if isinstance(beside, Stream) else None
         self._items: Items = Items(source, steps, name, rng, sample_shape, others)

@@ -173,6 +173,10 @@ class NamedParameters(Generic[P]):
         names = ", ".join(p.name for p in self._parameters)
         raise KeyError(f"no parameter is called {said(name)}: there are {names}.")
 
+    def __setitem__(self, name: str, given: Any) -> None:
+        """Writes into the parameter of that name, as assigning to its ``value`` does."""
+        self[name].value = given
+
     def __call__(self, *arguments: object, **options: object) -> NoReturn:
         """An attribute, and no method."""
         raise TypeError(

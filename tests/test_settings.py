@@ -20,6 +20,7 @@ from backprop.callbacks import (
     ReduceLROnPlateau,
     TensorBoard,
 )
+from backprop.core.errors import NotBuiltError
 from backprop.core.stores import stores_in
 from backprop.initializers import Constant, HeNormal, VarianceScaling
 from backprop.layers import (
@@ -299,6 +300,19 @@ def test_a_parameter_that_is_assigned_by_its_name_is_written_where_the_layer_see
         model.parameters["dense_1.W"] = np.ones((5, 4))
     with pytest.raises(KeyError, match="no parameter is called 'W'"):
         model.parameters["W"] = np.ones((4, 5))
+
+
+@pytest.mark.parametrize(("layer", "name"), [
+    (lambda: Dense(3, use_bias=False), "b"),
+    (lambda: BatchNormalization(scale=False), "gamma"),
+    (lambda: LayerNormalization(center=False), "dbeta"),
+])  # fmt: skip
+def test_a_parameter_that_a_built_layer_was_made_without_is_no_place_to_write(layer, name):
+    words = f"has no {name.removeprefix('d')} to write into: it was made without it"
+    with pytest.raises(AttributeError, match=words):
+        setattr(built(layer()), name, np.ones(4))
+    with pytest.raises(NotBuiltError, match="before it is built"):
+        setattr(layer(), name, np.ones(4))
 
 
 @pytest.mark.parametrize("copied", [lambda model: model, copy.deepcopy, pickled])

@@ -211,8 +211,10 @@ def parameter_views(name: str) -> tuple[Any, Any]:
 
     def parameter_of(layer: Any) -> Any:
         found = vars(layer).get(f"_{name}")
-        if found is None:
+        if found is None and getattr(layer, "input_shape", None) is None:
             raise NotBuiltError(f"{layer} has no {name} to write into before it is built.")
+        if found is None:
+            raise AttributeError(f"{layer} has no {name} to write into: it was made without it.")
         return found
 
     def write_value(layer: Any, given: Any) -> None:

@@ -20,6 +20,7 @@ from backprop.callbacks import (
     ReduceLROnPlateau,
     TensorBoard,
 )
+from backprop.core.errors import NotBuiltError
 from backprop.core.stores import stores_in
 from backprop.initializers import Constant, HeNormal, VarianceScaling
 from backprop.layers import (
@@ -63,6 +64,10 @@ def trained(optimizer="sgd", *middle, epochs=1):
     model = model_with(optimizer, *middle)
     model.fit(X, Y, epochs=epochs, verbose=0)
     return model
+
+
+def pickled(made):
+    return pickle.loads(pickle.dumps(made))
 
 
 def built(layer):
@@ -254,6 +259,21 @@ def test_another_mode_holds_from_now_on():
     assert stopping.best == -np.inf
 
 
+def test_a_checkpoint_told_in_training_to_keep_the_best_knows_which_way_that_is(tmp_path):
+    class Turn(bp.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            checkpoint.save_best_only = True
+
+        def on_epoch_end(self, epoch, logs=None):
+            logs["accuracy"] = [0.2, 0.5, 0.4, 0.1, 0.6][epoch]
+
+    checkpoint = ModelCheckpoint(tmp_path / "{epoch}.npz", monitor="accuracy")
+    model = model_with()
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(X, Y, epochs=5, verbose=0, callbacks=[Turn(), checkpoint])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1.npz", "2.npz", "5.npz"]
+
+
 def test_vectors_that_are_assigned_are_written_where_the_layers_see_them():
     model = trained()
     theta, W = model.parameters.values, model.layers[0].W
@@ -268,6 +288,55 @@ def test_vectors_that_are_assigned_are_written_where_the_layers_see_them():
         with pytest.raises((ValueError, TypeError), match="θ"):
             model.parameters.values = wrong
     assert W[0, 1] == 2
+
+
+def test_a_parameter_that_is_assigned_by_its_name_is_written_where_the_layer_sees_it():
+    model = trained()
+    W = model.layers[0].W
+    model.parameters["dense_1.W"] = np.ones((4, 5))
+    assert model.layers[0].W is W
+    assert (W == 1).all()
+    with pytest.raises(ValueError, match=r"dense_1.W has the shape \(4, 5\)"):
+        model.parameters["dense_1.W"] = np.ones((5, 4))
+    with pytest.raises(KeyError, match="no parameter is called 'W'"):
+        model.parameters["W"] = np.ones((4, 5))
+
+
+@pytest.mark.parametrize(("layer", "name"), [
+    (lambda: Dense(3, use_bias=False), "b"),
+    (lambda: BatchNormalization(scale=False), "gamma"),
+    (lambda: LayerNormalization(center=False), "dbeta"),
+])  # fmt: skip
+def test_a_parameter_that_a_built_layer_was_made_without_is_no_place_to_write(layer, name):
+    words = f"has no {name.removeprefix('d')} to write into: it was made without it"
+    with pytest.raises(AttributeError, match=words):
+        setattr(built(layer()), name, np.ones(4))
+    with pytest.raises(NotBuiltError, match="before it is built"):
+        setattr(layer(), name, np.ones(4))
+
+
+@pytest.mark.parametrize("copied", [lambda model: model, copy.deepcopy, pickled])
+def test_a_state_vector_that_is_assigned_is_the_one_that_steps_go_on_with(copied):
+    mine, its = (copied(trained(Adam(use_ema=True), epochs=15)) for _ in range(2))
+    for name in ("momentum", "average"):
+        vector = its.optimizer.state[name]
+        vector[...] = vector / 2
+        mine.optimizer.state[name] = (mine.optimizer.state[name] / 2).astype("float64")
+        mine.optimizer.state[name] *= 1
+    first, second = (model.fit(X, Y, epochs=15, verbose=0).history for model in (mine, its))
+    assert first == second
+    for name, vector in its.optimizer.state.items():
+        np.testing.assert_array_equal(mine.optimizer.state[name], vector)
+    for wrong in (0.0, vector[1:], vector.astype(float) + 1e300):
+        with pytest.raises(ValueError, match="the state vector 'momentum'"):
+            mine.optimizer.state["momentum"] = wrong
+
+
+def test_a_state_that_came_in_memory_for_reading_alone_can_be_written():
+    optimizer = trained(SGD(momentum=0.5)).optimizer
+    optimizer.state["velocity"].flags.writeable = False
+    other = pickled(optimizer)
+    assert other.state["velocity"].flags.writeable
 
 
 def test_classes_of_ones_own_take_any_attribute():

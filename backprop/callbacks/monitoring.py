@@ -151,7 +151,7 @@ class Monitor(Informed):
             after_epoch: Whether they are those of an epoch; else those of a step.
         """
         self._last = logs or {}
-        if self._watched is not None and self._watched[0] != self.monitor:  # changed in this fit
+        if self._watched is None or self._watched[0] != self.monitor:  # changed in this fit
             self._seen = False
             self._find_way()
         if self.monitor in self._last:

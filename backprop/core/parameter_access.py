@@ -173,6 +173,10 @@ class NamedParameters(Generic[P]):
         names = ", ".join(p.name for p in self._parameters)
         raise KeyError(f"no parameter is called {said(name)}: there are {names}.")
 
+    def __setitem__(self, name: str, given: Any) -> None:
+        """Writes into the parameter of that name, as assigning to its ``value`` does."""
+        self[name].value = given
+
     def __call__(self, *arguments: object, **options: object) -> NoReturn:
         """An attribute, and no method."""
         raise TypeError(
@@ -207,8 +211,10 @@ def parameter_views(name: str) -> tuple[Any, Any]:
 
     def parameter_of(layer: Any) -> Any:
         found = vars(layer).get(f"_{name}")
-        if found is None:
+        if found is None and getattr(layer, "input_shape", None) is None:
             raise NotBuiltError(f"{layer} has no {name} to write into before it is built.")
+        if found is None:
+            raise AttributeError(f"{layer} has no {name} to write into: it was made without it.")
         return found
 
     def write_value(layer: Any, given: Any) -> None:

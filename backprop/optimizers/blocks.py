@@ -5,12 +5,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop.core.buffers import filled_array, new_array
+from backprop.core.buffers import filled_array, new_array, writable
+from backprop.core.parameter_access import fitting
 from backprop.core.returned import is_number
 from backprop.core.types import Array
 
 BLOCK = 32768
 """Elements of a block."""
+
+
+class State(dict[str, Array]):
+    """State vectors by name: assigning one writes into that which is there, as blocks are views."""
+
+    def __setitem__(self, name: str, given: Array) -> None:
+        if name in self:
+            self[name][...] = fitting(given, self[name], f"the state vector {name!r}")
+        else:  # of a class of one's own, or of a copy, which arrays for reading alone may come to
+            super().__setitem__(name, writable(given))
 
 
 class Block(NamedTuple):
@@ -62,7 +73,7 @@ def vectors_of(
     there: Mapping[str, Array],
     first: Mapping[str, float],
     theta: Array,
-) -> dict[str, Array]:
+) -> State:
     """State vectors of these names and lengths: those that are there, or else new ones.
 
     Args:
@@ -71,7 +82,7 @@ def vectors_of(
         first: What a new one begins with; 0 unless given.
         theta: θ, which the average begins with.
     """
-    found = {}
+    found = State()
     for name, n in lengths.items():
         vector = there.get(name)
         if vector is None or len(vector) != n:

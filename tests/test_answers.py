@@ -45,6 +45,24 @@ def test_signs_are_answers_from_the_threshold_0_on(metric):
         fit(SIGNS, [metric], end=[Tanh])
 
 
+@pytest.mark.parametrize("metric", ["precision", "binary_accuracy", BinaryIoU()], ids=str)
+def test_so_they_are_of_several_outputs_each(metric):
+    with pytest.warns(RuntimeWarning, match=r"y holds -1, 1, …: pass .* the threshold 0, or"):
+        fit(np.column_stack([SIGNS, -SIGNS]), [metric], end=[Tanh], outputs=2)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "f1_score", Precision(top_k=1), AUC()], ids=str)
+def test_metrics_that_compare_outputs_have_no_threshold(metric):
+    fit(np.column_stack([SIGNS, -SIGNS]), [metric], end=[Tanh], outputs=2)
+
+
+def test_the_threshold_0_is_no_advice_for_outputs_that_are_all_above_0():
+    with pytest.warns(RuntimeWarning, match="y holds -1, 1, …: pass targets of 0 and 1") as found:
+        fit(SIGNS, ["accuracy"], end=[Sigmoid])
+    assert "threshold 0" not in str(found[0].message)
+    fit(SIGNS, ["accuracy"], "hinge", end=[Sigmoid])  # by which ½ is right
+
+
 @pytest.mark.parametrize("end", [[Sigmoid], [Tanh], []], ids=str)
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
 def test_a_hinge_divides_probabilities_at_a_half_and_scores_at_0(loss, end):

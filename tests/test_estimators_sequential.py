@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn import datasets
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -243,7 +244,53 @@ def test_logits_of_one_right_class_stay_such_where_y_has_one_hot_rows(iris, kind
     powers = np.exp(made.model_.predict(X))
     expected = powers / powers.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(made.predict_proba(X), expected, rtol=1e-6)
-    np.testing.assert_array_equal(made.predict(X), expected > 0.5)
+    np.testing.assert_array_equal(made.predict(X), np.eye(3)[expected.argmax(axis=1)])
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize(
+    ("last", "loss"),
+    [
+        ([Softmax], "categorical_crossentropy"),
+        ([Softmax], "mse"),
+        ([Softmax], "binary_crossentropy"),
+        ([Sigmoid], "categorical_crossentropy"),
+        ([], "categorical_hinge"),
+    ],
+)
+def test_one_class_is_chosen_of_those_that_compete_if_each_row_of_y_has_one(last, loss, sparse):
+    """The likeliest of many classes may well be below ½, and is the model's answer all the same."""
+
+    def build_whole(n_features, n_outputs):
+        model = bp.Sequential([Dense(n_outputs), *(kind() for kind in last)])
+        model.compile("adam", loss, metrics=["accuracy"])
+        return model
+
+    (X, y), (X_test, y_test) = bp.datasets.load_digits()
+    rows, rows_test = np.eye(10, dtype=int)[y[:200]], np.eye(10, dtype=int)[y_test]
+    fitted = SequentialClassifier(build_whole, epochs=3, random_state=0)
+    fitted.fit(X[:200], csr_matrix(rows) if sparse else rows)
+    found = fitted.predict(X_test)
+    found = found.toarray() if sparse else found
+    np.testing.assert_array_equal(
+        found.argmax(axis=1), fitted.model_.predict(X_test).argmax(axis=1)
+    )
+    np.testing.assert_array_equal(found.sum(axis=1), 1)
+    accuracy = fitted.model_.evaluate(X_test, rows_test.astype(float))[1]
+    assert fitted.score(X_test, rows_test) == pytest.approx(accuracy)
+
+
+def test_classes_that_compete_may_all_be_missing_if_a_row_of_the_fit_had_none(iris):
+    def build_whole(n_features, n_outputs):
+        model = bp.Sequential([Dense(n_outputs), Softmax()])
+        model.compile("adam", "categorical_crossentropy")
+        return model
+
+    X, y = iris[0], np.eye(3)[np.unique(iris[1], return_inverse=True)[1]]
+    y[0] = 0
+    with pytest.warns(RuntimeWarning, match="should have the sum 1, but row 0"):
+        fitted = SequentialClassifier(build_whole, epochs=1, random_state=0).fit(X, y)
+    np.testing.assert_array_equal(fitted.predict(X), fitted.predict_proba(X) > 0.5)
 
 
 @pytest.mark.parametrize("last", [Softmax, LogSoftmax, Sparsemax])

@@ -212,6 +212,18 @@ def test_more_outputs_are_no_advice_for_a_negative_class(rng):
     model.fit(X, LABELS - 1, verbose=0)
 
 
+def test_a_loss_that_ignores_no_class_names_weights_for_a_negative_one(rng):
+    X, y = rng.normal(size=(12, 4)), np.where(LABELS == 2, -1, LABELS)
+    model = Sequential([Dense(2), Softmax()], seed=0)
+    model.compile("sgd", "categorical_generalized_cross_entropy")
+    with pytest.raises(
+        ValueError, match=r"not to count, write 0 and the sample_weight 0"
+    ) as caught:
+        model.fit(X, y, verbose=0)
+    assert "ignore_class" not in str(caught.value)
+    model.fit(X, np.maximum(y, 0), sample_weight=y >= 0, verbose=0)
+
+
 @pytest.mark.parametrize(
     ("targets", "words"),
     [

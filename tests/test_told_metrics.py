@@ -1,9 +1,12 @@
 """What metrics are told of a model, and what is found out before its weights change."""
 
 import copy
+import re
 
 import numpy as np
+import pandas as pd
 import pytest
+from measuring import column
 
 import backprop as bp
 from backprop import losses, metrics
@@ -252,6 +255,22 @@ def test_whole_numbers_may_be_scores():
 def test_labels_that_are_no_indices_are_named(labels, words):
     with pytest.raises(ValueError, match=f"y_true must hold class indices.*{words}"):
         metrics.confusion_matrix(labels, [0, 1])
+
+
+@pytest.mark.parametrize("kind", [np.asarray, list, pd.Series, column], ids=str)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_advice_numbers_text_alike_where_one_of_the_two_lacks_a_class(kind, swapped):
+    true, guess = ["b", "c", "a", "c"], ["a", "c", "a", "c"]
+    expected = [[1, 0, 0], [1, 0, 0], [0, 0, 2]]
+    if swapped:
+        true, guess, expected = guess, true, np.transpose(expected)
+    given = {"y_true": kind(true), "y_pred": kind(guess), "np": np}
+    with pytest.raises(ValueError, match="number what is") as caught:
+        metrics.confusion_matrix(given["y_true"], given["y_pred"])
+    found = re.search(r"c = (.*), then (.*) and (.*)\.$", str(caught.value)).groups()
+    given["c"] = eval(found[0], given)
+    numbered = [eval(code, given) for code in found[1:]]
+    np.testing.assert_array_equal(metrics.confusion_matrix(*numbered), expected)
 
 
 def test_shapes_are_told_of_all_samples():

@@ -8,7 +8,9 @@ import numpy as np
 
 from backprop import metrics
 from backprop.core import console
+from backprop.core.own_functions import interval_of
 from backprop.data.samples import WIDE, Data
+from backprop.layers.chain import ending
 from backprop.protocol import Model
 
 
@@ -38,8 +40,12 @@ def warn_of_no_answers(data: Data, model: Model) -> None:
     if len(np.unique(y)) == 2:
         advice = f"pass targets of 0 and 1, or {advice}"
     if (np.abs(y) == 1).all():
-        advice = "pass an object of its class with the threshold 0, or targets of 0 and 1"
-        found = [] if several else [m for m in found if halves(m)]
+        interval = interval_of(ending(model.layers))
+        if interval is None or interval[0] < 0:  # else all outputs are above 0
+            advice = "pass an object of its class with the threshold 0, or targets of 0 and 1"
+        elif model.loss.unjoined.decision_threshold == 0:  # a hinge: its middle is at ½ then
+            return
+        found = [m for m in found if halves(m, y.shape[-1])]
     for metric in found[:1]:
         first = ", ".join(f"{v:g}" for v in np.unique(y)[:3])
         console.warn(
@@ -48,7 +54,11 @@ def warn_of_no_answers(data: Data, model: Model) -> None:
         )
 
 
-def halves(metric: Any) -> bool:
-    """Whether a metric takes outputs for yes from ½ on."""
+def halves(metric: Any, n_outputs: int) -> bool:
+    """Whether a metric takes outputs for yes from ½ on, and compares them with no other one."""
+    if isinstance(metric, metrics.classification.DecisionMetric):
+        largest = metric.top_k is not None or metric.chooses_largest(n_outputs)
+    else:
+        largest = isinstance(metric, metrics.ranking.Ranking)
     given = getattr(metric, "threshold", getattr(metric, "thresholds", None))
-    return not isinstance(metric, metrics.ranking.Ranking) and given in (None, 0.5)
+    return not largest and given in (None, 0.5)

@@ -19,7 +19,11 @@ class Labels:
 
     Attributes:
         n_outputs: Outputs of a network: one for two classes, else one for each.
+        one_each: Whether a sample may have several by the form of the targets, but none of the fit
+            had: these were one-hot rows.
     """
+
+    one_each = False
 
     def __init__(self, classes: Array, multilabel: bool, sparse: bool = False) -> None:
         self.classes, self.multilabel, self.sparse = classes, multilabel, sparse
@@ -77,10 +81,19 @@ class Labels:
             )
         return found
 
-    def decode(self, probabilities: Array) -> Any:
-        """The label of every sample: the likeliest class, or all that are likelier than not."""
+    def decode(self, probabilities: Array, compete: bool = False) -> Any:
+        """The label of every sample: the likeliest class, or all that are likelier than not.
+
+        Args:
+            probabilities: The outputs of a network, shape ``(N, K)``.
+            compete: Whether one of them is right by the way that they were trained: of rows with
+                one class each the likeliest is taken then, even if it is below ½.
+        """
         if self.multilabel:
-            found = (probabilities > 0.5).astype(np.int64)
+            chosen = probabilities > 0.5
+            if compete and self.one_each:
+                chosen = probabilities.argmax(axis=1)[:, np.newaxis] == np.arange(len(self.classes))
+            found = chosen.astype(np.int64)
             if not self.sparse:
                 return found
             from scipy.sparse import csr_matrix

@@ -13,7 +13,7 @@ from backprop.core.types import Array
 from backprop.estimators.tasks import Classifies
 from backprop.estimators.wrapping import Build, Wrapped, keep_with_settings
 from backprop.layers import HardTanh, Layer, LogSoftmax, Rescaling, Sigmoid, Softmax, Sparsemax
-from backprop.layers.chain import ending
+from backprop.layers.chain import deciding, ending
 from backprop.losses import Loss, SparseCategoricalCrossentropy
 from backprop.optimizers import Optimizer
 
@@ -127,6 +127,11 @@ class SequentialClassifier(Classifies, Wrapped):
             return codes
         one_hot = np.eye(len(self.classes_))[codes]
         return codes[:, np.newaxis] if model.output_shape == (1,) else one_hot
+
+    def _compete(self) -> bool:
+        model = self.models_[0]
+        exclusive = model.loss.unjoined.outputs in ("classes", "scores")
+        return exclusive or deciding(model.layers).sums_to_one
 
     def _ends(self, model: Any) -> list[Layer]:
         loss, alone = model.loss.unjoined, self._labels.multilabel or model.output_shape == (1,)

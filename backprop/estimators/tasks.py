@@ -73,6 +73,9 @@ class Classifies(Scores, ClassifierMixin):
             check_classification_targets(y)  # raises
         self.classes_ = unique_labels(y)
         self._labels = Labels(self.classes_, multilabel, is_sparse(y))
+        if multilabel:
+            rows = y if is_sparse(y) else np.asarray(y)
+            self._labels.one_each = bool((rows.sum(axis=1) == 1).all())
 
     def _weigh(self, y: Any, weight: Array | None, incremental: bool = False) -> Array | None:
         """The weights of the samples times those of their classes.
@@ -95,9 +98,17 @@ class Classifies(Scores, ClassifierMixin):
         return found
 
     def predict(self, X: Any) -> Any:
-        """The label of each sample; for several labels a 0 or 1 for each, shape ``(N, K)``."""
+        """The label of each sample; for several labels a 0 or 1 for each, shape ``(N, K)``.
+
+        Of a network whose classes compete, as by a Softmax, one is chosen for each sample if the
+        fit had one-hot rows.
+        """
         probabilities = self._output(X)  # says first whether there has been a fit
-        return self._labels.decode(probabilities)
+        return self._labels.decode(probabilities, self._compete())
+
+    def _compete(self) -> bool:
+        """Whether the outputs were trained as those of classes of which one is right."""
+        return False
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class, shape ``(N, n_classes)``, in the order of ``classes_``."""

@@ -9,6 +9,7 @@ from backprop.core import functional
 from backprop.core.array_errors import numbering
 from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
+from backprop.core.lookup import takes
 from backprop.core.ranges import check_finite
 from backprop.core.types import Array, Shape, as_array
 from backprop.losses.cross_entropy import CrossEntropy, Partition, partition_terms
@@ -123,7 +124,9 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         if unknown.any():
             wrong = target.flat[np.flatnonzero(unknown)[0]]
             instead = "give the last layer more units"
-            if wrong < 0:
+            if wrong < 0 and not takes(type(self), "ignore_class"):
+                instead = "where it marks what is not to count, write 0 and the sample_weight 0"
+            elif wrong < 0:
                 instead = (
                     f"if it marks what is not to count, pass ignore_class={wrong:g} to the loss"
                 )

@@ -125,7 +125,7 @@ class DecisionMetric(Metric):
         if P.shape[1] == 1:
             check_answers(self, P, self._thresholds)
         one_true = has_one_true(T, w)
-        if self._chooses_largest(P.shape[1]):
+        if self.chooses_largest(P.shape[1]):
             self._check_one_true(one_true)
         self._one_true = self._one_true and one_true
         counts = np.stack([tally(chosen, T, w) for chosen in self._choices(P)])
@@ -143,7 +143,7 @@ class DecisionMetric(Metric):
                 )
             largest = np.argsort(-P, axis=1, kind="stable")[:, : self.top_k]
             among = (largest[..., np.newaxis] == np.arange(P.shape[1])).any(axis=1)
-        if self._chooses_largest(P.shape[1]):
+        if self.chooses_largest(P.shape[1]):
             return [P.argmax(-1)[:, np.newaxis] == np.arange(P.shape[1])]
         if self._thresholds is None:
             return [among if self.top_k is not None else np.greater(P, 0.5)]
@@ -151,7 +151,8 @@ class DecisionMetric(Metric):
         limits: Any = (self._thresholds,) if one else self._thresholds
         return [np.greater(P, t) & among for t in limits]
 
-    def _chooses_largest(self, n_outputs: int) -> bool:
+    def chooses_largest(self, n_outputs: int) -> bool:
+        """Whether of so many outputs the largest is chosen, as no threshold is given."""
         if self.top_k is not None:
             return False
         unsaid = self._thresholds is None
@@ -174,7 +175,7 @@ class DecisionMetric(Metric):
     def check_targets(self, output_shape: Shape, target: Array) -> None:
         """Looks for targets with several classes where the largest output is chosen."""
         K = output_shape[-1]
-        if self._chooses_largest(K) and target.shape[1:] == output_shape:
+        if self.chooses_largest(K) and target.shape[1:] == output_shape:
             self._check_one_true(self.weighted or has_one_true(target.reshape(-1, K) > 0.5, None))
 
     def add_counts(self, other: Any) -> None:

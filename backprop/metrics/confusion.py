@@ -115,7 +115,11 @@ def as_classes(Y: Array, name: str, scores: bool = True) -> Array:
         if not numbers:
             if Y.dtype.kind == "O":
                 check_one_kind(Y, name)
-            advice = f"number what is {Y.flat[0]!s:.20} and the like, as np.unique does"
+            advice = (  # by both, as one of the two may lack a class
+                f"number what is {Y.flat[0]!s:.20} and the like in both alike, c = "
+                f"np.unique([*np.ravel(y_true), *np.ravel(y_pred)]), then np.searchsorted(c, "
+                f"y_true) and np.searchsorted(c, y_pred)"
+            )
         elif (Y < 0).any() and not (Y % 1).any():
             advice = f"of labels -1 and 1 pass {code} > 0, and leave out what names no class"
         elif (Y < 0).any():

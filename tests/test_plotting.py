@@ -279,6 +279,19 @@ def test_numbers_below_a_log_axis_stay_apart(tried: list[int]) -> None:
     assert len(tried) > 3 or [label.get_text() for label in shown] == ["2", "16", "64"]
 
 
+def test_a_figure_without_a_window_says_how_it_can_be_seen() -> None:
+    with pytest.raises(AttributeError, match=r"no window: pass path='picture\.png', or in a noteb"):
+        loss_curves({"loss": [0.7, 0.4]}).show()
+
+
+@pytest.mark.parametrize("keys", [{"loss": [0.5]}, bp.training.History()])
+def test_two_trainings_are_no_keys(keys: Any) -> None:
+    with pytest.raises(TypeError, match=r"write several trainings as {'a': first, 'b': second}"):
+        loss_curves({"loss": [0.7, 0.4]}, keys)
+    with pytest.raises(TypeError, match=r"or {'a': history} of several, but it is of type list"):
+        loss_curves([{"loss": [0.7]}, keys])
+
+
 def test_a_figure_can_be_sent_to_another_process() -> None:
     figure: Any = pickle.loads(pickle.dumps(loss_curves(TRAINING)))
     assert len(figure.axes) == len(loss_curves(TRAINING).axes)
@@ -707,9 +720,11 @@ def test_regions_of_logits_are_those_of_probabilities(units: int, loss: Any, end
     ([], "hinge"),
     ([], "squared_hinge"),
     ([bp.layers.Tanh], "hinge"),
+    ([bp.layers.Tanh], "mse"),
+    ([], "mse"),
     ([bp.layers.Sigmoid], "hinge"),
 ])  # fmt: skip
-def test_regions_of_a_hinge_end_at_its_middle(end: Any, loss: str, nested: bool) -> None:
+def test_regions_of_signs_end_at_their_middle(end: Any, loss: str, nested: bool) -> None:
     """At 0, or after a sigmoid at ½; the samples' classes may be −1 and 1, as the loss has them."""
     layers = [bp.layers.Dense(1), *(kind() for kind in end)]
     ending = [bp.layers.Chain(layers)] if nested else layers

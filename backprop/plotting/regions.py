@@ -153,8 +153,8 @@ def plane(predict: Any, X: Array, y: Array, resolution: int) -> Plane:
     points = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)  # (r, r, 2) -> (r*r, 2)
     if np.asarray(X).dtype.kind == "f":
         points = points.astype(np.asarray(X).dtype)
-    answer = _of_scores(model, predict(points if fitted is None else _in_frame(points, X)))
-    found = _as_indices(answer, labels)
+    answer = predict(points if fitted is None else _in_frame(points, X))
+    found = _as_indices(_of_scores(model, answer, labels == [-1, 1]), labels)
     share = _as_probabilities(found, len(points), max(int(classes.max()) + 1, len(labels or [])))
     return Plane(samples, classes, across, up, share, labels)
 
@@ -183,8 +183,11 @@ def _as_indices(given: Any, labels: list[Any] | None) -> Any:
     return np.searchsorted(np.asarray(labels), array)
 
 
-def _of_scores(model: Any, answer: Array) -> Array:
-    """What a model answered, as probabilities if its loss takes that for logits or scores."""
+def _of_scores(model: Any, answer: Array, signs: bool) -> Array:
+    """What a model answered, as probabilities if it is logits or scores.
+
+    Its loss says so; a single output that learned −1 and 1 by any loss is a score, too.
+    """
     if not hasattr(model, "layers"):  # an estimator's answers are labels or probabilities
         return answer
     with suppress(NotCompiledError):
@@ -192,9 +195,9 @@ def _of_scores(model: Any, answer: Array) -> Array:
         if getattr(loss, "from_logits", False):
             several = answer.shape[-1] > 1 and loss.outputs != "answers"
             return softmax(answer)[0] if several else sigmoid(answer)
-        hinge = loss.outputs == "scores" or loss.decision_threshold == 0
-        if hinge and not _ends_in_shares(model):
-            return softmax(answer)[0] if answer.shape[-1] > 1 else (np.clip(answer, -1, 1) + 1) / 2
+        alone, hinge = answer.shape[-1] == 1, loss.decision_threshold == 0
+        if (loss.outputs == "scores" or hinge or (signs and alone)) and not _ends_in_shares(model):
+            return (np.clip(answer, -1, 1) + 1) / 2 if alone else softmax(answer)[0]
     return answer
 
 

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -71,7 +71,16 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     # Notebooks show an object that has this method; matplotlib adds it to pyplot's figures only.
     vars(figure)["_repr_png_"] = partial(as_png, figure)
+    vars(figure)["show"] = without_window
     return figure
+
+
+def without_window(*_: Any, **__: Any) -> NoReturn:
+    """Raises AttributeError, as matplotlib does: it tells to make the figure by pyplot."""
+    raise AttributeError(
+        "this picture has no window: pass path='picture.png', or in a notebook write it last in a "
+        "cell."
+    )
 
 
 def as_png(figure: Figure) -> bytes:

@@ -585,7 +585,18 @@ def test_confusion_matrix_can_be_drawn():
         ([0, 1], [0, 0.5], {}, "y_pred must hold class indices"),
         ([0, -1], [0, 1], {}, "y_true must hold class indices"),
         ([0, 1], [0, np.inf], {}, "y_pred must hold class indices"),
-        (["a", "b"], [0, 1], {}, "y_true must hold class indices"),
+        (
+            ["a", "b"],
+            [0, 1],
+            {},
+            r"with np\.unique\(y_true, return_inverse=True\)\[1\]",
+        ),
+        (
+            ["a", "b"],  # each numbered by itself, b would be class 1 here and class 0 there
+            ["b", "b"],
+            {},
+            r"np\.searchsorted\(np\.unique\(np\.append\(y_true, y_pred\)\), y_true\)",
+        ),
         (np.ones((2, 2, 2)), [0, 1], {}, r"y_true must hold class indices \(N,\) or rows"),
         ([0, 1], [0, 2], {"n_classes": 2}, "n_classes is 2, but there is a class 2"),
         (column([0.2, 1.0]), [0, 1], {}, "y_true must hold class indices"),

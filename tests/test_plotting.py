@@ -279,6 +279,19 @@ def test_numbers_below_a_log_axis_stay_apart(tried: list[int]) -> None:
     assert len(tried) > 3 or [label.get_text() for label in shown] == ["2", "16", "64"]
 
 
+def test_a_figure_without_a_window_says_how_it_can_be_seen() -> None:
+    with pytest.raises(AttributeError, match=r"no window: pass path='picture\.png', or in a noteb"):
+        loss_curves({"loss": [0.7, 0.4]}).show()
+
+
+@pytest.mark.parametrize("keys", [{"loss": [0.5]}, bp.training.History()])
+def test_two_trainings_are_no_keys(keys: Any) -> None:
+    with pytest.raises(TypeError, match=r"write several trainings as {'a': first, 'b': second}"):
+        loss_curves({"loss": [0.7, 0.4]}, keys)
+    with pytest.raises(TypeError, match=r"or {'a': history} of several, but it is of type list"):
+        loss_curves([{"loss": [0.7]}, keys])
+
+
 def test_a_figure_can_be_sent_to_another_process() -> None:
     figure: Any = pickle.loads(pickle.dumps(loss_curves(TRAINING)))
     assert len(figure.axes) == len(loss_curves(TRAINING).axes)
@@ -513,9 +526,15 @@ def test_grid_captions_do_not_overlap(images: Array) -> None:
     ("change", "message"),
     [
         ({"images": np.ones((12, 8))}, r"images must have the shape .* \(12, 8\)"),
-        ({"images": np.ones((12, 3, 3, 3))}, r"images must have the shape .* \(12, 3, 3, 3\)"),
+        ({"images": np.ones((12, 3, 3, 2))}, r"images must have the shape .* \(12, 3, 3, 2\)"),
+        ({"images": np.ones((12, 1, 4, 4))}, r"channels first pass np\.moveaxis\(images, 1, -1\)"),
         ({"labels": np.ones((12, 10))}, r"labels .*\(12, 10\).*np\.argmax\(labels, axis=1\)"),
-        ({"labels": LABELS[:3]}, "labels must hold one class index for each of 12"),
+        ({"labels": LABELS[:3]}, r"each of 12 samples .*\(3,\): pass those of the same samples"),
+        ({"labels": np.resize([-1, 1], 12)}, "holds -1: of labels -1 and 1 pass labels > 0"),
+        (
+            {"labels": LABELS.astype(str)},
+            r"np\.searchsorted\(np\.unique\(np\.append\(labels, predictions\)\), labels\)",
+        ),
         ({"predictions": LABELS + 0.5}, "predictions must hold class indices"),
         ({"predictions": np.full(12, np.inf)}, "predictions must hold class indices"),
         ({"predictions": LABELS - 1}, "predictions .* holds -1"),
@@ -533,11 +552,58 @@ def test_grid_refuses(images: Array, change: dict[str, Any], message: str) -> No
         predictions_grid(**arguments)
 
 
-@pytest.mark.parametrize("names", ["ab", {"a", "b"}, {0: "a", 1: "b"}])
+def test_grid_takes_images_in_colour(rng: np.random.Generator) -> None:
+    """Their numbers may go to 255: all share one scale, from the least to the largest."""
+    images = rng.integers(0, 256, (4, 2, 3, 3)).astype(np.uint8)
+    drawn = predictions_grid(images, [0, 1, 0, 1], [0, 1, 1, 1]).axes[0].images
+    scaled = (images - float(images.min())) / (float(images.max()) - images.min())
+    np.testing.assert_allclose([picture.get_array() for picture in drawn], scaled)
+
+
+def test_grid_takes_the_flat_output_of_a_single_sigmoid(images: Array) -> None:
+    """``p = model.predict(X).ravel()`` and ``p > 0.5``: of class 0 it is the other share."""
+    p = np.array([0.9, 0.12, 0.7])
+    texts = predictions_grid(images[:3], [1, 0, 0], p > 0.5, p).axes[0].texts
+    shares = [text.get_text().replace("\n", " ").split()[-1] for text in texts]
+    assert shares == ["90%", "88%", "70%"]
+    texts = predictions_grid(images[:3], [1, 0, 0], [1, 0, 2], [0.9, 0.4, 0.7]).axes[0].texts
+    shares = [text.get_text().replace("\n", " ").split()[-1] for text in texts]
+    assert shares == ["90%", "40%", "70%"]  # three classes: of each prediction
+
+
+@pytest.mark.parametrize("names", ["ab", {"a", "b"}])
 def test_names_of_classes_are_a_list(names: Any) -> None:
-    """Letters of a text, a set in any order, or the numbers of a dict would stand for classes."""
+    """Letters of a text, or a set in any order, would stand for classes."""
     with pytest.raises(TypeError, match="class_names must be a list: write class_names="):
         confusion_matrix([[8, 2], [0, 40]], class_names=names)
+
+
+@pytest.mark.parametrize("names", [{1: "dog", 0: "cat"}, {"dog": 1, "cat": 0}])
+def test_names_of_classes_may_be_a_dict(names: Any) -> None:
+    """Of the name of each index or, as data loaders have it, the index of each name."""
+    axes = confusion_matrix([[8, 2], [0, 40]], class_names=names).axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["cat", "dog"]
+    with pytest.raises(ValueError, match=r"class_names must name the classes \[0, 1, 2\]"):
+        confusion_matrix(np.eye(3), class_names=names)
+
+
+def test_confusion_takes_the_names_of_a_frame() -> None:
+    pandas = pytest.importorskip("pandas")
+    true, guess = pandas.Series(["b", "a", "a"]), pandas.Series(["b", "b", "a"])
+    axes = confusion_matrix(pandas.crosstab(true, guess)).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+    table = pandas.crosstab(pandas.Series([0, 1, 1]), pandas.Series([0, 2, 0]))  # 1 × 2 is no 1
+    with pytest.raises(ValueError, match=r"they are \[0, 1\] and \[0, 2\]: pass matrix\.reindex"):
+        confusion_matrix(table)
+    whole = table.reindex(index=[0, 1, 2], columns=[0, 1, 2], fill_value=0)
+    assert [text.get_text() for text in confusion_matrix(whole).axes[0].texts] == list("100101000")
+
+
+@pytest.mark.parametrize("normalize", ["pred", "all", "true"])
+def test_confusion_is_normalized_over_rows_alone(normalize: Any) -> None:
+    """A text, as scikit-learn takes it, was taken for True, whatever it says."""
+    with pytest.raises(TypeError, match="normalize must be True or False, but it is"):
+        confusion_matrix([[8, 2], [0, 40]], normalize=normalize)
 
 
 def test_a_data_set_is_not_read_item_by_item() -> None:
@@ -647,6 +713,101 @@ def test_regions_of_logits_are_those_of_probabilities(units: int, loss: Any, end
     found, known = (plane(model, CORNERS, SIDES, 9).share for model in (on_logits, on_shares))
     np.testing.assert_allclose(found, known, rtol=1e-5)
     np.testing.assert_array_equal(plane(on_logits.predict, CORNERS, SIDES, 9).share, found)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize(("end", "loss"), [
+    ([], "hinge"),
+    ([], "squared_hinge"),
+    ([bp.layers.Tanh], "hinge"),
+    ([bp.layers.Tanh], "mse"),
+    ([], "mse"),
+    ([bp.layers.Sigmoid], "hinge"),
+])  # fmt: skip
+def test_regions_of_signs_end_at_their_middle(end: Any, loss: str, nested: bool) -> None:
+    """At 0, or after a sigmoid at ½; the samples' classes may be −1 and 1, as the loss has them."""
+    layers = [bp.layers.Dense(1), *(kind() for kind in end)]
+    ending = [bp.layers.Chain(layers)] if nested else layers
+    model = bp.Sequential([bp.Input(2), bp.layers.Dense(3), *ending], seed=3)
+    model.compile("sgd", loss)
+    seen = plane(model, CORNERS, 2 * SIDES - 1, 9)
+    points = np.stack(np.meshgrid(seen.across, seen.up), axis=-1).reshape(-1, 2)
+    middle = 0.5 if end == [bp.layers.Sigmoid] else 0
+    yes = model.predict(points)[:, 0] > middle
+    assert 0 < yes.sum() < len(yes)
+    np.testing.assert_array_equal(seen.share.argmax(axis=1), yes)
+    np.testing.assert_array_equal(seen.classes, SIDES)
+    legend = decision_regions(model, CORNERS, 2 * SIDES - 1, resolution=4).legends[0]
+    assert [text.get_text() for text in legend.get_texts()] == ["-1", "1"]
+
+
+@pytest.mark.parametrize("loss", ["categorical_hinge", "hinge"])
+def test_regions_of_several_scores_are_those_of_the_largest(loss: str) -> None:
+    model = bp.Sequential([bp.Input(2), bp.layers.Dense(3)], seed=0)
+    model.compile("sgd", loss)
+    model.set_weights([5 * model.get_weights()[0], np.zeros(3)])  # several above 1
+    seen = plane(model, CORNERS, SIDES, 9)
+    points = np.stack(np.meshgrid(seen.across, seen.up), axis=-1).reshape(-1, 2)
+    np.testing.assert_array_equal(seen.share.argmax(axis=1), model.predict(points).argmax(axis=1))
+
+
+LABELLINGS = {
+    "text": ["blue", "red"],
+    "signs": [-1, 1],
+    "from 1": [1, 2],
+    "booleans": [False, True],
+    "indices": [0, 1],
+}
+
+
+@pytest.mark.parametrize("labels", LABELLINGS.values(), ids=LABELLINGS.keys())
+@pytest.mark.parametrize("verb", ["", "predict", "predict_proba"])
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_regions_take_the_labels_of_an_estimator(
+    labels: list[Any], verb: str, from_logits: bool
+) -> None:
+    """Its loss may take logits: what the estimator answers is none."""
+    estimators = pytest.importorskip("backprop.estimators")
+
+    def build(n_features: int, n_outputs: int) -> bp.Sequential:
+        return bp.Sequential([bp.layers.Dense(1), *[bp.layers.Sigmoid()] * (not from_logits)])
+
+    y = np.array(labels)[SIDES]
+    loss = bp.losses.BinaryCrossentropy(from_logits=from_logits)
+    model = estimators.SequentialClassifier(build, loss=loss, epochs=20, random_state=0)
+    model.fit(CORNERS, y)
+    seen = plane(getattr(model, verb) if verb else model, CORNERS, y, 9)
+    points = np.stack(np.meshgrid(seen.across, seen.up), axis=-1).reshape(-1, 2)
+    np.testing.assert_array_equal(
+        np.array(labels)[seen.share.argmax(axis=1)], model.predict(points)
+    )
+    assert len(set(model.predict(points))) == 2
+    np.testing.assert_array_equal(seen.classes, SIDES)
+    names = {labels[1]: "one", labels[0]: "zero"}
+    for given, written in ((None, [str(label) for label in labels]), (names, ["zero", "one"])):
+        legend = decision_regions(model, CORNERS, y, class_names=given, resolution=4).legends[0]
+        assert [text.get_text() for text in legend.get_texts()] == written
+
+
+def test_regions_take_functions_that_answer_with_signs() -> None:
+    answers = [
+        lambda p: np.where(p[:, 0] > 0, 1, -1),
+        lambda p: np.where(p[:, :1] > 0, 1.0, -1.0),
+        lambda p: p[:, 0] > 0,
+    ]
+    shares = [plane(answer, CORNERS, 2 * SIDES - 1, 6).share for answer in answers]
+    for share in shares:
+        np.testing.assert_array_equal(
+            share[:, 1].reshape(6, 6), np.arange(6) > 2 + np.zeros((6, 1))
+        )
+
+
+def test_regions_of_numbers_say_how_to_make_classes_of_them() -> None:
+    """A sigmoid of what was trained on 0 and 1 would divide it at 0."""
+    with pytest.raises(ValueError, match=r"> 0 if it learned -1 and 1, predict\(points\) > 0\.5"):
+        decision_regions(lambda p: 2 * p[:, 0], CORNERS, SIDES, resolution=4)
+    with pytest.raises(ValueError, match=r"the class, predict\(points\)\.argmax\(axis=1\)"):
+        decision_regions(lambda p: 2 * p, CORNERS, SIDES, resolution=4)
 
 
 def test_regions_name_the_numbers_that_were_returned() -> None:

@@ -216,8 +216,8 @@ def check_one_kind(labels: Array, name: str) -> None:
         )
 
 
-def numbering(labels: Array, name: str) -> str:
-    """The code that numbers labels.
+def numbering(labels: Array, name: str, both: str = "") -> str:
+    """The code that numbers labels; ``both`` is that for all of them, if there are others too.
 
     Raises:
         ValueError: One is missing, which cannot be sorted among text.
@@ -225,6 +225,8 @@ def numbering(labels: Array, name: str) -> str:
     """
     if labels.dtype.kind == "O":
         check_one_kind(labels, name)
+    if both:  # either may lack a class that the other has
+        return f"np.searchsorted(np.unique({both}), {name})"
     return f"np.unique({name}, return_inverse=True)[1]"
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.array_errors import check_one_kind
+from backprop.core.array_errors import numbering
 from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.errors import ShapeError
@@ -41,7 +41,10 @@ def confusion_matrix(y_true: Any, y_pred: Any, n_classes: int | None = None) -> 
                [0, 1]])
     """
     y_true, y_pred = one_after_another(y_true, y_pred)
-    true, guess = as_classes(y_true, "y_true", scores=False), as_classes(y_pred, "y_pred")
+    text = [y.dtype.kind not in "fiub" for y in (y_true, y_pred)]
+    both = "np.append(y_true, y_pred)" if all(text) else ""
+    true = as_classes(y_true, "y_true", scores=False, both=both)
+    guess = as_classes(y_pred, "y_pred", both=both)
     if len(true) != len(guess):
         raise ShapeError(
             f"y_true and y_pred must be of one length, but they are {len(true)} and {len(guess)}."
@@ -69,13 +72,14 @@ def one_after_another(y_true: Any, y_pred: Any) -> tuple[Array, Array]:
     return Y, P
 
 
-def as_classes(Y: Array, name: str, scores: bool = True) -> Array:
+def as_classes(Y: Array, name: str, scores: bool = True, both: str = "") -> Array:
     """Class indices ``(N,)`` from indices or from rows.
 
     Args:
         Y: Indices ``(N,)`` or rows ``(N, K)``.
         name: What they are called in error messages.
         scores: Whether floats in rows may be scores, of which the first of the largest counts.
+        both: The code for all labels, for the error message, if there are others beside these.
     """
     code = f"np.asarray({name})"  # of a list or a frame, too
     if Y.ndim in (1, 2) and Y.dtype.kind == "f" and (lost := np.isnan(Y)).any():
@@ -113,13 +117,8 @@ def as_classes(Y: Array, name: str, scores: bool = True) -> Array:
     if not numbers or not np.isfinite(Y).all() or (Y < 0).any() or (Y % 1).any():
         advice = "for probabilities of one output pass (probabilities > 0.5)"
         if not numbers:
-            if Y.dtype.kind == "O":
-                check_one_kind(Y, name)
-            advice = (  # by both, as one of the two may lack a class
-                f"number what is {Y.flat[0]!s:.20} and the like in both alike, c = "
-                f"np.unique([*np.ravel(y_true), *np.ravel(y_pred)]), then np.searchsorted(c, "
-                f"y_true) and np.searchsorted(c, y_pred)"
-            )
+            such = f"{Y.flat[0]!s:.20} and the like"
+            advice = f"number what is {such}, for example with {numbering(Y, name, both)}"
         elif (Y < 0).any() and not (Y % 1).any():
             advice = f"of labels -1 and 1 pass {code} > 0, and leave out what names no class"
         elif (Y < 0).any():

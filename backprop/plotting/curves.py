@@ -196,6 +196,11 @@ def _choose(runs: list[_Run], keys: str | Sequence[str] | None) -> dict[str, lis
         keys = list(dict.fromkeys(name.removeprefix(_VALIDATION) for name in there))
     chosen = {}
     wanted: list[str] = []
+    if _is_training(keys):
+        raise TypeError(
+            "keys must be names of quantities: write several trainings as {'a': first, 'b': "
+            "second}."
+        )
     for key in [keys] if isinstance(keys, str) else check_list(keys, "keys"):
         check_text(key, "every one of keys")
         wanted += [name for name in there if name.startswith(f"{key}[")] or [key]
@@ -226,7 +231,7 @@ def _read_run(label: str, curves: Curves) -> _Run:
     whole = getattr(curves, "every_epoch", None)
     record = getattr(curves, "history", curves) if whole is None else whole()
     if not isinstance(record, Mapping):
-        such = "{'loss': [0.7, 0.4]}, or the History that fit returned"
+        such = "{'loss': [0.7, 0.4]}, or the History of a fit, or {'a': history} of several"
         raise no_mapping(where, curves, such)
     numbers = {str(name): each for name, each in single_numbers(record).items()}
     values = {name: finite_array(f"{where}[{name!r}]", each, 1) for name, each in numbers.items()}

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from backprop.core.arrays import as_numbers, to_array
-from backprop.core.checks import check_integer
+from backprop.core.checks import check_flag, check_integer
 from backprop.core.durable import FilePath
+from backprop.core.errors import said
 from backprop.core.signatures import answered
 from backprop.core.types import Array
-from backprop.plotting.style import (
-    MISTAKE,
-    check_probabilities,
-    class_indices,
-    finite_array,
-    fold,
-    name_classes,
-    new_figure,
-    save,
-    slant,
-)
+from backprop.plotting.classes import check_probabilities, class_indices, name_classes
+from backprop.plotting.style import MISTAKE, finite_array, fold, new_figure, save, slant
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,11 +39,14 @@ def predictions_grid(
     """Draw images in rows, the prediction above each; mistakes are framed red with the truth.
 
     Args:
-        images: Grey images ``(N, h, w)``, ``(N, h, w, 1)``, or flat square ones ``(N, h*h)``.
+        images: Grey images ``(N, h, w)``, ``(N, h, w, 1)``, or flat square ones ``(N, h*h)``, or
+            images in colour, ``(N, h, w, 3)``.
         labels: The true classes ``(N,)``, as indices.
         predictions: The predicted classes ``(N,)``, as indices.
         probabilities: The model's output, ``(N, K)``, or ``(N, 1)`` of a single sigmoid; or the
-            probability of each prediction ``(N,)``. It is written beside the prediction.
+            probability of each prediction ``(N,)``. Where these are above ½ for all predictions
+            of class 1, and for none of class 0, they are those of class 1. It is written beside
+            the prediction.
         class_names: Names of the classes; their indices by default.
         columns: Images in a row.
         path: Where to save the picture, if anywhere.
@@ -67,9 +62,10 @@ def predictions_grid(
         >>> figure = bp.plotting.predictions_grid(X[:20], y[:20], predictions=y[:20])
     """
     pictures = _as_pictures(images)
-    count, height, width = pictures.shape
-    truth = class_indices("labels", labels, count)
-    guess = class_indices("predictions", predictions, count)
+    count, height, width = pictures.shape[:3]
+    both = "np.append(labels, predictions)"
+    truth = class_indices("labels", labels, count, both)
+    guess = class_indices("predictions", predictions, count, both)
     names = name_classes(class_names, int(max(truth.max(), guess.max())) + 1)
     sure = _probability_of(guess, probabilities)
     columns = min(check_integer(columns, "columns"), count)
@@ -82,7 +78,7 @@ def predictions_grid(
         )
         for i, (g, t) in enumerate(zip(guess, truth, strict=True))
     ]
-    longest = max(len(line) for caption in captions for line in caption.split("\n"))
+    longest = max(len(line) for caption in [*captions, "-"] for line in caption.split("\n"))
     # A letter is about 0.6 of the font size wide; 72 points are an inch.
     size = min(9.0, max(_SMALLEST, 72 * tile / (0.6 * longest)))
     # From here on an image and the gap beside it are 1 wide.
@@ -99,6 +95,8 @@ def predictions_grid(
 
     axes = figure.subplots()
     low, high = np.nanmin(pictures), np.nanmax(pictures)
+    if pictures.ndim == 4:  # for which imshow looks at no limits
+        low, high, pictures = 0.0, 1.0, (pictures - low) / max(high - low, np.finfo(float).tiny)
     for i, picture in enumerate(pictures):
         left, bottom = i % columns, bottoms[i // columns]
         right, top = left + 1 - _GAP, bottom - tall
@@ -141,7 +139,7 @@ def confusion_matrix(
 
     Args:
         matrix: Counts ``(K, K)``; ``matrix[i, j]`` samples of class i were predicted as class j.
-        class_names: Names of the classes; their indices by default.
+        class_names: Names of the classes; their indices by default, or the labels of a frame.
         normalize: Write each cell's share of its row, in percent, in place of the count.
         path: Where to save the picture, if anywhere.
 
@@ -149,13 +147,23 @@ def confusion_matrix(
         The figure: the axes of the matrix and that of the colour scale.
 
     Raises:
-        ValueError: If ``matrix`` is not square, has negative counts or a class has no name.
+        ValueError: If ``matrix`` is not square, has negative counts or a class has no name, or if
+            the rows of a frame have other labels than its columns.
 
     Example:
         >>> matrix = bp.metrics.confusion_matrix([0, 0, 1], [0, 1, 1])
         >>> figure = bp.plotting.confusion_matrix(matrix, ["cat", "dog"], normalize=True)
     """
     advice = ": bp.metrics.confusion_matrix(y_true, y_pred) counts it"
+    labels, frame = None, cast("Any", matrix)
+    if hasattr(matrix, "iloc") and np.ndim(matrix) == 2:  # pandas, such as a crosstab
+        labels, across = list(frame.index), list(frame.columns)
+        if labels != across:
+            raise ValueError(
+                f"matrix must have the same classes as rows and columns, in the same order, but "
+                f"they are {said(labels)} and {said(across)}: pass matrix.reindex(index=classes, "
+                f"columns=classes, fill_value=0)."
+            )
     counts = finite_array("matrix", matrix, 2, advice)
     classes = len(counts)
     if counts.shape != (classes, classes) or not (counts >= 0).all():
@@ -163,7 +171,8 @@ def confusion_matrix(
             f"matrix must be square and hold counts but has the shape {counts.shape} and the "
             f"smallest value {counts.min():g}."
         )
-    names = name_classes(class_names, classes)[:classes]
+    names = name_classes(class_names, classes, labels)[:classes]
+    check_flag(normalize, "normalize")
     totals = counts.sum(axis=1, keepdims=True)  # (K, 1)
     shares = counts / np.where(totals > 0, totals, 1)  # (K, K); a class without samples stays 0
 
@@ -201,7 +210,7 @@ def confusion_matrix(
 
 
 def _as_pictures(images: Array) -> Array:
-    """Return grey images with the shape ``(N, h, w)``."""
+    """Return grey images with the shape ``(N, h, w)``, or ones in colour, ``(N, h, w, 3)``."""
     array = to_array(images, "images")
     if array.ndim == 4 and array.shape[3] == 1:
         array = array[..., 0]
@@ -209,12 +218,16 @@ def _as_pictures(images: Array) -> Array:
         side = math.isqrt(array.shape[1])
         if side * side == array.shape[1]:
             array = array.reshape(len(array), side, side)  # (N, h*h) -> (N, h, h)
-    if array.ndim != 3 or not array.size:
+    colour = array.ndim == 4 and array.shape[3] == 3
+    if not (array.ndim == 3 or colour) or not array.size:
+        advice = "reshape flat images that are not square"
+        if array.ndim == 4:
+            advice = "of channels first pass np.moveaxis(images, 1, -1)"
         raise ValueError(
-            f"images must have the shape (N, h, w), (N, h, w, 1) or (N, h*h) but has "
-            f"{np.shape(images)}: reshape flat images that are not square."
+            f"images must have the shape (N, h, w), (N, h, w, 1), (N, h, w, 3) or (N, h*h) but has "
+            f"{np.shape(images)}: {advice}."
         )
-    return finite_array("images", array, 3)
+    return finite_array("images", array, array.ndim)
 
 
 def _probability_of(guess: Array, probabilities: Array | None) -> Array | None:
@@ -223,10 +236,12 @@ def _probability_of(guess: Array, probabilities: Array | None) -> Array | None:
         return None
     array = as_numbers(probabilities, "probabilities")
     n, largest = len(guess), guess.max(initial=0)
-    if array.shape == guess.shape:
+    two = largest == 1 and guess.min() == 0
+    if array.shape == (n,) and not (two and ((array > 0.5) == (guess == 1)).all()):
         found = array
-    elif array.shape == (n, 1) and largest <= 1:  # of class 1
-        found = np.where(guess == 1, array[:, 0], 1 - array[:, 0])
+    elif array.shape in ((n,), (n, 1)) and largest <= 1:  # of class 1
+        array = array.reshape(n)
+        found = np.where(guess == 1, array, 1 - array)
     elif array.ndim == 2 and len(array) == n and array.shape[1] > largest:
         found = np.take_along_axis(array, guess[:, None], axis=1)[:, 0]
     else:

@@ -8,22 +8,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.durable import FilePath
 from backprop.core.errors import NotCompiledError, said
 from backprop.core.frames import check_labels
 from backprop.core.functional import sigmoid, softmax
+from backprop.core.own_functions import interval_of
 from backprop.core.signatures import answered, check_function
-from backprop.core.types import Array
-from backprop.plotting.style import (
-    check_probabilities,
-    class_indices,
-    colours,
-    finite_array,
-    name_classes,
-    new_figure,
-    save,
-)
+from backprop.core.types import UNIT, Array
+from backprop.plotting.classes import check_probabilities, class_indices, name_classes
+from backprop.plotting.style import colours, finite_array, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,6 +36,7 @@ class Plane(NamedTuple):
         across: The grid's places along the first input, ``(r,)``.
         up: Those along the second, ``(r,)``.
         share: The probabilities of the K classes at the points, row by row, ``(r*r, K)``.
+        labels: What y calls the classes, where these are no indices.
     """
 
     samples: Array
@@ -48,6 +44,7 @@ class Plane(NamedTuple):
     across: Array
     up: Array
     share: Array
+    labels: list[Any] | None
 
 
 @answered
@@ -62,12 +59,14 @@ def decision_regions(
     """Draw the class that ``predict`` gives each point of the plane, paler where it is unsure.
 
     Args:
-        predict: A model, whose outputs may be logits if its loss takes them, an estimator, or a
-            function that takes points ``(M, 2)`` and returns class probabilities ``(M, K)``, or the
-            probability of class 1 ``(M,)`` or ``(M, 1)``, or class indices (integers) ``(M,)``.
+        predict: A model, whose outputs may be logits or the scores of a hinge if its loss takes
+            them, an estimator, or a function that takes points ``(M, 2)`` and returns class
+            probabilities ``(M, K)``, or the probability of class 1 ``(M,)`` or ``(M, 1)``, or
+            classes ``(M,)``, as y has them.
         X: Samples ``(N, 2)``.
-        y: Their classes ``(N,)``, as indices.
-        class_names: Names of the classes; their indices by default.
+        y: Their classes ``(N,)``, as indices, as −1 and 1, or as the labels that an estimator was
+            fitted to.
+        class_names: Names of the classes, in their order; y's labels by default.
         resolution: Points along each side of the grid.
         path: Where to save the picture, if anywhere.
 
@@ -82,9 +81,9 @@ def decision_regions(
         >>> X, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
         >>> figure = bp.plotting.decision_regions(lambda points: points[:, 0] > points[:, 1], X, y)
     """
-    samples, classes, across, up, share = plane(predict, X, y, resolution)
+    samples, classes, across, up, share, labels = plane(predict, X, y, resolution)
     resolution, count = len(across), share.shape[1]
-    names = name_classes(class_names, count)
+    names = name_classes(class_names, count, labels)
     shades = colours(count)
     from matplotlib.colors import to_rgb
 
@@ -145,7 +144,8 @@ def plane(predict: Any, X: Array, y: Array, resolution: int) -> Plane:
         raise ValueError(
             f"X must have two columns, the axes of the plane, but has the shape {samples.shape}."
         )
-    classes = class_indices("y", y, len(samples))
+    labels = _labels_of(model, to_array(y, "y"))
+    classes = class_indices("y", _as_indices(y, labels), len(samples))
     resolution = check_integer(resolution, "resolution", 2)
     low, high = np.nanmin(samples, axis=0), np.nanmax(samples, axis=0)
     margin = np.where(high > low, _MARGIN * (high - low), 1.0)
@@ -153,19 +153,60 @@ def plane(predict: Any, X: Array, y: Array, resolution: int) -> Plane:
     points = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)  # (r, r, 2) -> (r*r, 2)
     if np.asarray(X).dtype.kind == "f":
         points = points.astype(np.asarray(X).dtype)
-    answer = _of_logits(model, predict(points if fitted is None else _in_frame(points, X)))
-    share = _as_probabilities(answer, len(points), int(classes.max()) + 1)
-    return Plane(samples, classes, across, up, share)
+    answer = predict(points if fitted is None else _in_frame(points, X))
+    found = _as_indices(_of_scores(model, answer, labels == [-1, 1]), labels)
+    share = _as_probabilities(found, len(points), max(int(classes.max()) + 1, len(labels or [])))
+    return Plane(samples, classes, across, up, share, labels)
 
 
-def _of_logits(model: Any, answer: Array) -> Array:
-    """What a model answered, as probabilities if its loss takes that for logits."""
+def _labels_of(model: Any, y: Array) -> list[Any] | None:
+    """The labels of the classes: those that an estimator knows, or −1 and 1; None of indices."""
+    known: Any = getattr(model, "classes_", None)
+    labels = np.asarray(known).tolist() if np.ndim(known) == 1 else [-1, 1]  # else of several y
+    if labels == [-1, 1] and y.dtype.kind in "iufb" and not (y == -1).any():
+        return None  # class indices, of which all may be 1
+    return labels if _are_labels(y, labels) else None
+
+
+def _are_labels(given: Array, labels: list[Any]) -> bool:
+    """Whether all that was given are labels, one for each sample."""
+    known = set(labels)
+    alone = given.ndim == 1 or given.shape[1:] == (1,)
+    return alone and all(each in known for each in given.ravel().tolist())
+
+
+def _as_indices(given: Any, labels: list[Any] | None) -> Any:
+    """Labels as their places among all of them; what else there is as it is."""
+    array = np.asarray(given)
+    if labels is None or not _are_labels(array, labels):
+        return given
+    return np.searchsorted(np.asarray(labels), array)
+
+
+def _of_scores(model: Any, answer: Array, signs: bool) -> Array:
+    """What a model answered, as probabilities if it is logits or scores.
+
+    Its loss says so; a single output that learned −1 and 1 by any loss is a score, too.
+    """
+    if not hasattr(model, "layers"):  # an estimator's answers are labels or probabilities
+        return answer
     with suppress(NotCompiledError):
-        loss = getattr(model, "loss", None)
+        loss = model.loss.unjoined
         if getattr(loss, "from_logits", False):
-            several = answer.shape[-1] > 1 and getattr(loss, "outputs", None) != "answers"
+            several = answer.shape[-1] > 1 and loss.outputs != "answers"
             return softmax(answer)[0] if several else sigmoid(answer)
+        alone, hinge = answer.shape[-1] == 1, loss.decision_threshold == 0
+        if (loss.outputs == "scores" or hinge or (signs and alone)) and not _ends_in_shares(model):
+            return (np.clip(answer, -1, 1) + 1) / 2 if alone else softmax(answer)[0]
     return answer
+
+
+def _ends_in_shares(model: Any) -> bool:
+    """Whether the last layer's outputs lie between 0 and 1."""
+    last = model.layers[-1]
+    while getattr(last, "layers", None):  # of a chain
+        last = last.layers[-1]
+    return interval_of(last) == UNIT
 
 
 def _in_frame(points: Array, X: Any) -> Any:
@@ -181,8 +222,7 @@ def _as_probabilities(answer: Array, points: int, classes: int) -> Array:
     if array.dtype.kind not in "fiub":
         raise ValueError(
             f"predict must return probabilities or class indices, but returned {array.flat[0]!r}, "
-            f"…: of a classifier with labels pass its predict_proba, and y as "
-            f"np.unique(y, return_inverse=True)[1]."
+            f"…: number the classes as in y."
         )
     if array.shape == (points, 1):
         array = array[:, 0]
@@ -199,5 +239,9 @@ def _as_probabilities(answer: Array, points: int, classes: int) -> Array:
         )
     if np.isnan(array).any():
         raise ValueError("predict returned nan: the training of the model may have diverged.")
-    check_probabilities(found, "predict must return probabilities")
+    code = "predict(points).argmax(axis=1)"
+    if found.ndim == 1:
+        code = "predict(points) > 0 if it learned -1 and 1, predict(points) > 0.5 if 0 and 1"
+    advice = f"apply a softmax or sigmoid to logits, and of other outputs return the class, {code}"
+    check_probabilities(found, "predict must return probabilities", advice)
     return array

@@ -9,13 +9,11 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from backprop.core.array_errors import check_present, numbering, one_hot_rows
 from backprop.core.arrays import is_masked, to_array
-from backprop.core.checks import check_list
 from backprop.core.durable import FilePath, check_file, replacing
 from backprop.core.errors import said
 from backprop.core.readable import NUMBERS, columns_of, readable
@@ -73,7 +71,16 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     # Notebooks show an object that has this method; matplotlib adds it to pyplot's figures only.
     vars(figure)["_repr_png_"] = partial(as_png, figure)
+    vars(figure)["show"] = without_window
     return figure
+
+
+def without_window(*_: Any, **__: Any) -> NoReturn:
+    """Raises AttributeError, as matplotlib does: it tells to make the figure by pyplot."""
+    raise AttributeError(
+        "this picture has no window: pass path='picture.png', or in a notebook write it last in a "
+        "cell."
+    )
 
 
 def as_png(figure: Figure) -> bytes:
@@ -252,64 +259,3 @@ def no_mapping(name: str, given: object, such: str) -> TypeError:
     return TypeError(
         f"{name} must be a mapping such as {such}, but it is of type {type(given).__name__}."
     )
-
-
-def class_indices(name: str, values: object, count: int) -> Array:
-    """Return ``values``, one class index for each of ``count`` samples, with the shape ``(N,)``.
-
-    Raises:
-        ValueError: If they are not ``count`` whole numbers from 0 on.
-    """
-    array = to_array(values, name)
-    if array.shape not in ((count,), (count, 1)):
-        raise ValueError(
-            f"{name} must hold one class index for each of {count} samples but has the shape "
-            f"{array.shape}: of one-hot rows take np.argmax({one_hot_rows(values, name)}, axis=1)."
-        )
-    array = array.reshape(count)
-    if array.dtype.kind == "f":
-        check_present(array, name)
-    if array.dtype.kind not in "iub" and not (
-        array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.round(array)).all()
-    ):
-        advice = f"number the classes, for example with {numbering(array, name)}"
-        if array.dtype.kind == "f" and ((array >= 0) & (array <= 1)).all():
-            advice = f"of probabilities pass ({name} > 0.5)"
-        raise ValueError(
-            f"{name} must hold class indices 0, 1, … but has the dtype {array.dtype}: {advice}."
-        )
-    array = array.astype(np.int64)
-    if count and array.min() < 0:
-        raise ValueError(f"{name} must hold class indices from 0 on but holds {array.min()}.")
-    return array
-
-
-def check_probabilities(values: Array, rule: str) -> None:
-    """Checks that numbers lie between 0 and 1, up to rounding; nan passes.
-
-    Raises:
-        ValueError: They do not; it begins with the ``rule``.
-    """
-    low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
-    if low < -1e-6 or high > 1 + 1e-6:
-        raise ValueError(
-            f"{rule}, but the values go from {low:.3g} to {high:.3g}: apply a softmax or sigmoid "
-            f"to logits."
-        )
-
-
-def name_classes(class_names: Sequence[str] | None, count: int) -> list[str]:
-    """Return the names of classes 0 to ``count - 1``, which are their numbers if not given.
-
-    Raises:
-        TypeError: They are no list.
-        ValueError: If there are fewer names than classes.
-    """
-    if class_names is None:
-        return [str(index) for index in range(count)]
-    names = [str(name) for name in check_list(class_names, "class_names")]
-    if len(names) < count:
-        raise ValueError(
-            f"class_names has {len(names)} names but there are {count} classes: name each."
-        )
-    return names

@@ -457,6 +457,62 @@ def test_a_column_that_numpy_cannot_read_is_named():
         classifier().fit(table, Y, verbose=0)
 
 
+class Tensor:
+    """What PyTorch's tensors do: of some kinds they are no array, until one has called a way."""
+
+    def __init__(self, rows, dtype="torch.float32", layout="torch.strided", missing=()):
+        self.rows, self.dtype, self.layout, self.missing = rows, dtype, layout, missing
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __array__(self, dtype=None, copy=None):
+        if self.missing:
+            raise TypeError("Got unsupported ScalarType")
+        return np.asarray(self.rows, dtype)
+
+    def without(self, way):
+        left = tuple(each for each in self.missing if each != way)
+        return Tensor(self.rows, self.dtype, self.layout, left)
+
+    def detach(self):
+        return self.without("detach")
+
+    def to_dense(self):
+        return self.without("dense")
+
+    def cpu(self):
+        return self.without("cpu")
+
+    def float(self):
+        assert self.dtype == "torch.bfloat16", "digits of float64 would be lost"
+        return self.without("float")
+
+    def numpy(self):
+        return np.asarray(self)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"missing": ("detach",)},
+        {"missing": ("detach",), "dtype": "torch.float64"},
+        {"missing": ("float",), "dtype": "torch.bfloat16"},
+        {"missing": ("cpu", "detach")},
+        {"missing": ("dense",), "layout": "torch.sparse_csr"},
+    ],
+)
+@pytest.mark.parametrize("alone", [True, False])
+def test_tensors_that_are_no_array_are_told_how_they_become_one(kind, alone):
+    model = classifier()
+    x = Tensor(X, **kind) if alone else [Tensor(row, **kind) for row in X]
+    with pytest.raises(TypeError, match="which NumPy cannot read") as error:
+        model.fit(x, Y, verbose=0)
+    code = str(error.value).partition("): pass ")[2].removesuffix(".")
+    np.testing.assert_array_equal(eval(code, {"x": x}), X)
+    np.testing.assert_array_equal(model.predict(eval(code, {"x": x})), model.predict(X))
+
+
 @pytest.mark.parametrize("kind", [pa.int64(), pa.float32(), pa.uint8()], ids=str)
 def test_gaps_in_chunks_of_dictionaries_are_no_numbers(kind):
     """PyArrow itself gives another entry of the dictionary in the place of what is missing."""

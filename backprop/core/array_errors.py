@@ -150,6 +150,17 @@ def describe(x: Any, name: str) -> str:
     return f"{kind}: pass an array or a list."
 
 
+def array_code(x: Any, name: str) -> str:
+    """What to pass in the place of a tensor that NumPy cannot read, or of a list of them."""
+    first = x[0] if isinstance(x, list | tuple) and x else x
+    if not hasattr(first, "detach"):
+        return "an array"
+    known = hasattr(np, str(first.dtype).rpartition(".")[2])  # unlike bfloat16
+    dense = ".to_dense()" if "sparse" in str(getattr(first, "layout", "")) else ""
+    ways = f".detach(){dense}.cpu(){'' if known else '.float()'}.numpy()"
+    return f"{in_code(name)}{ways}" if first is x else f"[each{ways} for each in {in_code(name)}]"
+
+
 def place(index: Iterable[Any]) -> str:
     """``row 3``, ``row 3, column 1``, or ``row 3, at (1, 2)`` for more axes."""
     row, *rest = map(int, index)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,8 +23,11 @@ from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.datasets.sequences import ENDS, check_no_table, pad_sequences
 
-WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
-"""Letters and digits; marks stand inside of words only, as in ``don't``."""
+LETTERS = r"[^\W_]"
+"""Letters and digits."""
+
+INSIDE = "['’\u200c\u200d-]"
+"""What belongs to a word between letters only, as in ``don't``: also what joins letters unseen."""
 
 KINDS = ("words", "characters")
 LARGEST = 1 << 28
@@ -77,7 +82,9 @@ class Vocabulary:
 
     def split(self, text: str) -> list[str]:
         """A text's words or characters."""
-        return list(text) if self.kind == "characters" else WORD.findall(text.lower())
+        if self.kind == "characters":
+            return list(text)
+        return words(ascii_only=text.isascii()).findall(text.lower())
 
     @answered
     def encode(
@@ -164,6 +171,21 @@ class Vocabulary:
         return vocabulary
 
 
+@cache
+def words(ascii_only: bool) -> re.Pattern[str]:
+    """The pattern of a word: letters, with the accents and vowel signs that are written at them.
+
+    Python counts no sign among the letters, so that Hindi and Tamil words would fall to pieces at
+    their vowels, and so would é that is written as two characters.
+    """
+    part = f"{LETTERS}+"
+    if not ascii_only:  # signs from U+10000 on, of scripts seldom written, would slow down the rest
+        characters = map(chr, range(0x300, 0x10000))
+        signs = "".join(c for c in characters if unicodedata.category(c).startswith("M"))
+        part += f"(?:[{signs}]+{LETTERS}*)*"
+    return re.compile(f"{part}(?:{INSIDE}{part})*")
+
+
 def as_texts(texts: str | Iterable[str]) -> list[str]:
     """A list of texts.
 
@@ -182,7 +204,10 @@ def as_texts(texts: str | Iterable[str]) -> list[str]:
         if is_missing(text):
             refuse_gap("texts", str(text), f"row {k}")
         if not isinstance(text, str):
-            words = isinstance(text, list | tuple | np.ndarray)
-            advice = ": join the words of each by ' '.join(…)" if words else ""
+            advice = ""
+            if isinstance(text, list | tuple | np.ndarray):
+                advice = ": join the words of each by ' '.join(…)"
+            elif isinstance(text, bytes):
+                advice = ": make text of each by str(…, 'utf-8')"
             raise TypeError(f"texts must be strings, but one of them is {said(text)}{advice}.")
     return found

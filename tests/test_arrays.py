@@ -595,11 +595,26 @@ def test_rows_in_a_deque_are_read_as_those_of_a_list(rows):
             call(rows(list(masked)))
 
 
-@pytest.mark.parametrize("given", [X.astype(str), X.astype(str).tolist(), FRAME.astype(str)])
-def test_numbers_written_as_text_are_told_apart_from_words(given):
-    assert np.array_equal(np.asarray(given, float), X)  # which is what the error says
-    with pytest.raises(TypeError, match=r"numbers written as text: .*np\.asarray\(…, float\)"):
+TEXT = X.astype(str)
+VECTORS = [pd.Series(TEXT.tolist()), pd.Series(list(TEXT))]
+
+
+@pytest.mark.parametrize("given", [TEXT, TEXT.tolist(), TEXT.astype("S"), *VECTORS])
+def test_numbers_written_as_text_are_told_how_they_become_numbers(given):
+    with pytest.raises(TypeError, match=r"numbers written as text: convert them, such") as error:
         classifier().fit(given, Y, verbose=0)
+    code = str(error.value).partition("such as by ")[2].removesuffix(".").replace("…", "given")
+    assert np.array_equal(eval(code, {"np": np, "given": given}), X)
+
+
+def test_columns_of_numbers_written_as_text_are_told_likewise():
+    with pytest.raises(TypeError, match=r"column 'a' .* as text: .*by np\.asarray\(…, float\)"):
+        classifier().fit(FRAME.astype(str), Y, verbose=0)
+    assert np.array_equal(np.asarray(FRAME.astype(str)["a"], float), FRAME["a"])
+
+
+@pytest.mark.parametrize("given", [TEXT, TEXT.tolist(), FRAME.astype(str)])
+def test_numbers_written_as_text_are_told_apart_from_words(given):
     changed = np.array(given, object)
     changed[5, 1] = "?"
     with pytest.raises(TypeError, match=r"'\?' in row 5, column 1 .*encode text"):

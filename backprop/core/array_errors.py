@@ -86,8 +86,10 @@ def refuse_kind(x: Array, start: str, what: str) -> NoReturn:
         words = [each for each in texts if not is_written_number(each[1])]
         advice = "encode text and categories as numbers first"
         if texts and not words:
+            rows = "…" if x.ndim < 2 else "list(…)"  # as it may be a column of lists
             advice = (
-                "these are numbers written as text: convert them, such as by np.asarray(…, float)"
+                f"these are numbers written as text: convert them, such as by "
+                f"np.asarray({rows}, float)"
             )
         shown = [f", {str(v)!r} in {place(index)}" for index, v in (words or texts)[:1] if index]
         raise TypeError(f"{start}{what} holds text{''.join(shown)} (dtype {x.dtype}): {advice}.")

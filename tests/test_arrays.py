@@ -513,6 +513,20 @@ def test_tensors_that_are_no_array_are_told_how_they_become_one(kind, alone):
     np.testing.assert_array_equal(model.predict(eval(code, {"x": x})), model.predict(X))
 
 
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        (Tensor(X, missing=("detach",)), r"pass value\.detach\(\)\.cpu\(\)\.numpy\(\)"),
+        (np.ma.masked_equal(X, X[0, 0]), r"replace it by value\.filled"),
+        ({"a": X[:, 0]}, r"np\.column_stack\(list\(value\.values\(\)\)\)"),
+    ],
+)
+def test_the_advice_on_what_is_assigned_to_a_parameter_is_code(value, code):
+    model = bp.Sequential([bp.Input(3), Dense(1)])
+    with pytest.raises((TypeError, ValueError), match=rf"^the value of dense_1\.W .*{code}"):
+        model.layers[0].W = value
+
+
 @pytest.mark.parametrize("kind", [pa.int64(), pa.float32(), pa.uint8()], ids=str)
 def test_gaps_in_chunks_of_dictionaries_are_no_numbers(kind):
     """PyArrow itself gives another entry of the dictionary in the place of what is missing."""

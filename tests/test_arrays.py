@@ -457,6 +457,76 @@ def test_a_column_that_numpy_cannot_read_is_named():
         classifier().fit(table, Y, verbose=0)
 
 
+class Tensor:
+    """What PyTorch's tensors do: of some kinds they are no array, until one has called a way."""
+
+    def __init__(self, rows, dtype="torch.float32", layout="torch.strided", missing=()):
+        self.rows, self.dtype, self.layout, self.missing = rows, dtype, layout, missing
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __array__(self, dtype=None, copy=None):
+        if self.missing:
+            raise TypeError("Got unsupported ScalarType")
+        return np.asarray(self.rows, dtype)
+
+    def without(self, way):
+        left = tuple(each for each in self.missing if each != way)
+        return Tensor(self.rows, self.dtype, self.layout, left)
+
+    def detach(self):
+        return self.without("detach")
+
+    def to_dense(self):
+        return self.without("dense")
+
+    def cpu(self):
+        return self.without("cpu")
+
+    def float(self):
+        assert self.dtype == "torch.bfloat16", "digits of float64 would be lost"
+        return self.without("float")
+
+    def numpy(self):
+        return np.asarray(self)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"missing": ("detach",)},
+        {"missing": ("detach",), "dtype": "torch.float64"},
+        {"missing": ("float",), "dtype": "torch.bfloat16"},
+        {"missing": ("cpu", "detach")},
+        {"missing": ("dense",), "layout": "torch.sparse_csr"},
+    ],
+)
+@pytest.mark.parametrize("alone", [True, False])
+def test_tensors_that_are_no_array_are_told_how_they_become_one(kind, alone):
+    model = classifier()
+    x = Tensor(X, **kind) if alone else [Tensor(row, **kind) for row in X]
+    with pytest.raises(TypeError, match="which NumPy cannot read") as error:
+        model.fit(x, Y, verbose=0)
+    code = str(error.value).partition("): pass ")[2].removesuffix(".")
+    np.testing.assert_array_equal(eval(code, {"x": x}), X)
+    np.testing.assert_array_equal(model.predict(eval(code, {"x": x})), model.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        (Tensor(X, missing=("detach",)), r"pass value\.detach\(\)\.cpu\(\)\.numpy\(\)"),
+        (np.ma.masked_equal(X, X[0, 0]), r"replace it by value\.filled"),
+        ({"a": X[:, 0]}, r"np\.column_stack\(list\(value\.values\(\)\)\)"),
+    ],
+)
+def test_the_advice_on_what_is_assigned_to_a_parameter_is_code(value, code):
+    model = bp.Sequential([bp.Input(3), Dense(1)])
+    with pytest.raises((TypeError, ValueError), match=rf"^the value of dense_1\.W .*{code}"):
+        model.layers[0].W = value
+
+
 @pytest.mark.parametrize("kind", [pa.int64(), pa.float32(), pa.uint8()], ids=str)
 def test_gaps_in_chunks_of_dictionaries_are_no_numbers(kind):
     """PyArrow itself gives another entry of the dictionary in the place of what is missing."""
@@ -539,11 +609,26 @@ def test_rows_in_a_deque_are_read_as_those_of_a_list(rows):
             call(rows(list(masked)))
 
 
-@pytest.mark.parametrize("given", [X.astype(str), X.astype(str).tolist(), FRAME.astype(str)])
-def test_numbers_written_as_text_are_told_apart_from_words(given):
-    assert np.array_equal(np.asarray(given, float), X)  # which is what the error says
-    with pytest.raises(TypeError, match=r"numbers written as text: .*np\.asarray\(…, float\)"):
+TEXT = X.astype(str)
+VECTORS = [pd.Series(TEXT.tolist()), pd.Series(list(TEXT))]
+
+
+@pytest.mark.parametrize("given", [TEXT, TEXT.tolist(), TEXT.astype("S"), *VECTORS])
+def test_numbers_written_as_text_are_told_how_they_become_numbers(given):
+    with pytest.raises(TypeError, match=r"numbers written as text: convert them, such") as error:
         classifier().fit(given, Y, verbose=0)
+    code = str(error.value).partition("such as by ")[2].removesuffix(".").replace("…", "given")
+    assert np.array_equal(eval(code, {"np": np, "given": given}), X)
+
+
+def test_columns_of_numbers_written_as_text_are_told_likewise():
+    with pytest.raises(TypeError, match=r"column 'a' .* as text: .*by np\.asarray\(…, float\)"):
+        classifier().fit(FRAME.astype(str), Y, verbose=0)
+    assert np.array_equal(np.asarray(FRAME.astype(str)["a"], float), FRAME["a"])
+
+
+@pytest.mark.parametrize("given", [TEXT, TEXT.tolist(), FRAME.astype(str)])
+def test_numbers_written_as_text_are_told_apart_from_words(given):
     changed = np.array(given, object)
     changed[5, 1] = "?"
     with pytest.raises(TypeError, match=r"'\?' in row 5, column 1 .*encode text"):

@@ -528,6 +528,8 @@ def test_targets_beside_what_makes_batches_are_one_too_many(make):
     for verb in (model.fit, model.evaluate):
         with pytest.raises(TypeError, match=r"pass it alone to fit or evaluate of a Sequential"):
             verb(make(batches), Y, verbose=0)
+    with pytest.raises(TypeError, match=r"pass it alone to fit or evaluate of a Sequential"):
+        model.fit(make(batches), Y, epochs=2, verbose=0)
     with pytest.raises(TypeError, match=r"^validation x .*, pass it alone as validation_data"):
         model.fit(X, Y, validation_data=(make(batches), Y), verbose=0)
     model.fit(X, Y, validation_data=make(batches), verbose=0)

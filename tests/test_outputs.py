@@ -153,6 +153,18 @@ def test_a_confusion_matrix_needs_rows_of_one_class():
     assert confusion_matrix([1], ties).tolist() == [[0, 0, 0], [1, 0, 0], [0, 0, 0]]
 
 
+@pytest.mark.parametrize("number", [10**6, 2**40, 2**62, 2**70, 1e20])
+def test_numbers_that_are_names_have_no_confusion_matrix(number):
+    """The matrix of 0 to 10⁶ has 7 TiB, and larger numbers were cast into others."""
+    true, guess = [number, 3, 7, 7], [3, 3, number, 7]
+    for given, name in (((true, [0] * 4), "true"), (([0] * 4, guess), "pred")):
+        with pytest.raises(ValueError, match=f"y_{name} holds a class {int(number)}, .*with ids ="):
+            confusion_matrix(*given)
+    ids = np.union1d(true, guess)  # as the error says
+    counts = confusion_matrix(np.searchsorted(ids, true), np.searchsorted(ids, guess))
+    assert counts.tolist() == [[1, 0, 0], [0, 1, 1], [1, 0, 0]]
+
+
 # ----------------------------------------------------------------------------- one of two classes
 
 YES = np.array([0, 1, 1, 0, 1, 0, 0, 1, 1, 0])

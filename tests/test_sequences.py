@@ -3,6 +3,7 @@
 import io
 import pickle
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,26 @@ def test_words_are_numbered_from_the_most_frequent_on() -> None:
     np.testing.assert_array_equal(in_front, [[0, 0, 2], [2, 3, 2]])
     np.testing.assert_array_equal(vocabulary.encode("to be", maxlen=1), [3])
     np.testing.assert_array_equal(vocabulary.encode(["", "be"]), [[0], [2]])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "नमस्ते दुनिया, यह हिन्दी है",
+        "தமிழ் ஒரு மொழி",
+        "می\u200cخواهم به خانه بروم",
+        "שָׁלוֹם עוֹלָם",
+        "un e\u0301te\u0301 nai\u0308f; l’e\u0301te\u0301 rock'n'roll",
+        "the cat’s naïve well-known x² 90s",
+    ],
+    ids=["Hindi", "Tamil", "Persian", "Hebrew", "accents of their own", "English"],
+)
+def test_words_keep_the_signs_that_are_written_at_their_letters(text: str) -> None:
+    words = re.sub("[,;]", "", unicodedata.normalize("NFC", text)).split()
+    vocabulary = Vocabulary(text)
+    assert vocabulary.split(text) == words
+    assert vocabulary.decode(vocabulary.encode(text)) == " ".join(words)
+    assert sorted(vocabulary.tokens) == sorted(set(words))
 
 
 def test_one_text_is_cut_where_several_are() -> None:
@@ -271,6 +292,8 @@ def test_mistakes_with_vocabularies() -> None:
         Vocabulary(TEXTS, "letters")
     with pytest.raises(TypeError, match="texts must be strings, but one of them is 3"):
         Vocabulary(["a", 3])
+    with pytest.raises(TypeError, match=r"one of them is b'a': make text of each by str\(…, 'utf"):
+        Vocabulary([b"a"])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="texts must be one string or a list of strings, but"):
         Vocabulary(np.array("a b"))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="sequences must be a list of sequences, but it is array"):

@@ -86,8 +86,10 @@ def refuse_kind(x: Array, start: str, what: str) -> NoReturn:
         words = [each for each in texts if not is_written_number(each[1])]
         advice = "encode text and categories as numbers first"
         if texts and not words:
+            rows = "…" if x.ndim < 2 else "list(…)"  # as it may be a column of lists
             advice = (
-                "these are numbers written as text: convert them, such as by np.asarray(…, float)"
+                f"these are numbers written as text: convert them, such as by "
+                f"np.asarray({rows}, float)"
             )
         shown = [f", {str(v)!r} in {place(index)}" for index, v in (words or texts)[:1] if index]
         raise TypeError(f"{start}{what} holds text{''.join(shown)} (dtype {x.dtype}): {advice}.")
@@ -148,6 +150,17 @@ def describe(x: Any, name: str) -> str:
     if makes and in_code(name) in ("x", "X"):  # beside targets that it has in its batches
         return f"{kind}: pass an array, or, where it makes batches (x, y), pass it alone {alone}."
     return f"{kind}: pass an array or a list."
+
+
+def array_code(x: Any, name: str) -> str:
+    """What to pass in the place of a tensor that NumPy cannot read, or of a list of them."""
+    first = x[0] if isinstance(x, list | tuple) and x else x
+    if not hasattr(first, "detach"):
+        return "an array"
+    known = hasattr(np, str(first.dtype).rpartition(".")[2])  # unlike bfloat16
+    dense = ".to_dense()" if "sparse" in str(getattr(first, "layout", "")) else ""
+    ways = f".detach(){dense}.cpu(){'' if known else '.float()'}.numpy()"
+    return f"{in_code(name)}{ways}" if first is x else f"[each{ways} for each in {in_code(name)}]"
 
 
 def place(index: Iterable[Any]) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.array_errors import (
+    array_code,
     check_no_gap,
     describe,
     first_not_finite,
@@ -310,8 +311,8 @@ def asarray(x: Any, name: str, column: str = "") -> Array:
         if isinstance(error, ValueError) and isinstance(x, Iterable):  # rows of different lengths
             raise ragged(name, x) from None
         raise TypeError(
-            f"{name}{column} is a {type(x).__name__}, which NumPy cannot read ({error}): pass an "
-            f"array."
+            f"{name}{column} is a {type(x).__name__}, which NumPy cannot read ({error}): pass "
+            f"{'an array' if column else array_code(x, name)}."
         ) from error
 
 

@@ -113,8 +113,11 @@ def rearranged(name: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> st
 
 
 def in_code(name: str) -> str:
-    """What an argument is called in code: ``x`` for ``"validation x"``, ``mean`` of a layer."""
-    return name.removeprefix("validation ").partition(" of ")[0]
+    """What an argument is called in code: ``x`` for ``"validation x"``, ``mean`` of a layer.
+
+    What is assigned to a parameter, ``"the value of …"``, is a ``value``.
+    """
+    return name.removeprefix("validation ").removeprefix("the ").partition(" of ")[0]
 
 
 def check_room(shape: Sequence[int], what: str) -> None:

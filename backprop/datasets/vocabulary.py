@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,11 @@ from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.datasets.sequences import ENDS, check_no_table, pad_sequences
 
-LETTER = r"[^\W_]"
-"""A letter or a digit."""
+LETTERS = r"[^\W_]"
+"""Letters and digits."""
 
-JOINERS = "\u200c\u200d"
-"""What no eye sees between two letters of one word, in Persian for instance."""
+INSIDE = "['’\u200c\u200d-]"
+"""What belongs to a word between letters only, as in ``don't``: also what joins letters unseen."""
 
 KINDS = ("words", "characters")
 LARGEST = 1 << 28
@@ -192,18 +193,26 @@ class Vocabulary(KnowsElsewhere, WithoutItems):
 
 
 def words_in(text: str) -> list[str]:
-    """The words of a text in small letters: apostrophes and hyphens stand inside of words only.
+    """The words of a text in small letters."""
+    if text.isascii():
+        return word_pattern(signs=False).findall(text)
+    text = unicodedata.normalize("NFC", text).replace("i\u0307", "i")  # "İ" in small letters
+    return word_pattern(signs=True).findall(text)
 
-    Vowels of Hindi, Hebrew or Arabic, and accents, may be characters of their own behind a letter.
-    To ``re`` they are none of a word.
+
+@cache
+def word_pattern(signs: bool) -> re.Pattern[str]:
+    """The pattern of a word: letters, with the accents and vowel signs that are written at them.
+
+    Python counts no sign among the letters, so that words of Hindi, Hebrew or Arabic would fall to
+    pieces at their vowels.
     """
-    letter = LETTER
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text).replace("i\u0307", "i")  # "İ" in small letters
-        behind = (c for c in set(text) if unicodedata.category(c)[0] == "M" or c in JOINERS)
-        if marks := "".join(sorted(behind)):
-            letter = rf"(?:{LETTER}[{marks}]*)"
-    return re.findall(rf"{letter}+(?:['’-]{letter}+)*", text)
+    part = f"{LETTERS}+"
+    if signs:  # those from U+10000 on, of scripts seldom written, would slow down the rest
+        characters = map(chr, range(0x300, 0x10000))
+        found = "".join(c for c in characters if unicodedata.category(c).startswith("M"))
+        part += f"(?:[{found}]+{LETTERS}*)*"
+    return re.compile(f"{part}(?:{INSIDE}{part})*")
 
 
 def as_texts(texts: str | Iterable[str]) -> list[str]:
@@ -224,7 +233,10 @@ def as_texts(texts: str | Iterable[str]) -> list[str]:
         if is_missing(text):
             refuse_gap("texts", str(text), f"row {k}")
         if not isinstance(text, str):
-            words = isinstance(text, list | tuple | np.ndarray)
-            advice = ": join the words of each by ' '.join(…)" if words else ""
+            advice = ""
+            if isinstance(text, list | tuple | np.ndarray):
+                advice = ": join the words of each by ' '.join(…)"
+            elif isinstance(text, bytes):
+                advice = ": make text of each by str(…, 'utf-8')"
             raise TypeError(f"texts must be strings, but one of them is {said(text)}{advice}.")
     return found

@@ -12,6 +12,9 @@ from backprop.core.ranges import check_one_class
 from backprop.core.signatures import answered
 from backprop.core.types import Array
 
+MOST = 1 << 15
+"""Classes whose matrix still fits into memory, at 8 GB."""
+
 
 @answered
 def confusion_matrix(y_true: Any, y_pred: Any, n_classes: int | None = None) -> Array:
@@ -32,8 +35,9 @@ def confusion_matrix(y_true: Any, y_pred: Any, n_classes: int | None = None) -> 
 
     Raises:
         ShapeError: The two have different lengths, or are no rows at all.
-        ValueError: An index is no whole number from 0 to K − 1, a row of ``y_true`` names several
-            classes or none, a row has a nan, or a single column holds no probabilities.
+        ValueError: An index is no whole number from 0 to K − 1, or 32,768 or more, a row of
+            ``y_true`` names several classes or none, a row has a nan, or a single column holds no
+            probabilities.
 
     Example:
         >>> bp.metrics.confusion_matrix([0, 0, 1], [0, 1, 1])  # one 0 was taken for a 1
@@ -124,4 +128,10 @@ def as_classes(Y: Array, name: str, scores: bool = True, both: str = "") -> Arra
         elif (Y < 0).any():
             advice = f"of logits of one output pass {code} > 0"
         raise ValueError(f"{name} must hold class indices, whole numbers from 0 on: {advice}.")
+    if (largest := int(Y.max(initial=0))) >= MOST:
+        raise ValueError(
+            f"{name} holds a class {largest}, and there would be a row and a column for each from "
+            f"0 on: with ids = np.union1d(y_true, y_pred), pass np.searchsorted(ids, y_true) and "
+            f"np.searchsorted(ids, y_pred)."
+        )
     return Y.astype(np.intp)

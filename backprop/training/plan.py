@@ -98,7 +98,8 @@ def plan_fit(
     if model.optimizer.full_batch:
         check_same_every_time(model.layers, x)
         shuffle = False  # the order of the samples means nothing to a sum over all of them
-    check_lasting(x, steps, last - first, "x", "steps_per_epoch")
+    if y is None:  # else no batches are taken
+        check_lasting(x, steps, last - first, "x", "steps_per_epoch")
     evaluated = validations(validation_freq, first, last)
     check_lasting(
         validation_data, validation_steps, evaluated, "validation_data", "validation_steps"

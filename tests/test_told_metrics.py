@@ -257,7 +257,9 @@ def test_labels_that_are_no_indices_are_named(labels, words):
         metrics.confusion_matrix(labels, [0, 1])
 
 
-@pytest.mark.parametrize("kind", [np.asarray, list, pd.Series, column], ids=str)
+@pytest.mark.parametrize(
+    "kind", [np.asarray, list, pd.Series, column], ids=["array", "list", "series", "column"]
+)
 @pytest.mark.parametrize("swapped", [False, True])
 def test_the_advice_numbers_text_alike_where_one_of_the_two_lacks_a_class(kind, swapped):
     true, guess = ["b", "c", "a", "c"], ["a", "c", "a", "c"]

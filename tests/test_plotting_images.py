@@ -2,8 +2,14 @@
 
 import numpy as np
 import pytest
+from matplotlib import style
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Circle
+from matplotlib.text import Text
 
+import backprop as bp
 from backprop import plotting
+from backprop.layers import Dense
 from backprop.plotting.heat_maps import heat_maps
 
 
@@ -94,3 +100,26 @@ def test_saliency_is_the_size_of_the_gradient(rng):
 def test_mistakes_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("chosen", ["default", "dark_background"])
+def test_words_are_read_on_the_ground_of_any_style(chosen, rng):
+    net = bp.Sequential([bp.Input(2), Dense(2)], seed=0)
+    net.compile("sgd", "mse")
+    with style.context(chosen):
+        few = net.explain([[1.0, 2.0]], [[0.0, 1.0]]).plot()
+        wide = bp.Sequential([bp.Input(9), Dense(30)], seed=0)
+        wide.compile("sgd", "mse")
+        many = wide.explain(np.ones((1, 9)), np.ones((1, 30))).plot()
+        pictures = rng.random((3, 4, 4))
+        figures = few, many, plotting.filters(rng.random((3, 3, 1, 2)))
+        figures += (plotting.predictions_grid(pictures, [0, 1, 2], [0, 1, 1]),)
+    for figure in figures:
+        ground = np.mean(to_rgb(figure.get_facecolor()))
+        units = [each for axes in figure.axes for each in axes.patches if isinstance(each, Circle)]
+        for text in figure.findobj(Text):
+            x, y = text.get_position()
+            inside = any(np.hypot(x - u.center[0], y - u.center[1]) < u.radius for u in units)
+            behind = 1.0 if inside and text.axes is not None else ground  # units are pale
+            if text.get_text():
+                assert abs(np.mean(to_rgb(text.get_color())) - behind) > 0.3, text

@@ -19,6 +19,7 @@ from backprop.plotting.style import (
     epoch_ticks,
     finite_array,
     fold,
+    ink,
     legend_below,
     new_figure,
     no_mapping,
@@ -177,7 +178,7 @@ def _name_runs(figure: Figure, labels: list[str], validated: bool) -> None:
         for colour, label in zip(colours(len(labels)), labels, strict=True)
     ]
     if validated:
-        handles.append(Line2D([], [], color="0.3", linestyle="--", label="validation"))
+        handles.append(Line2D([], [], color=ink("0.3"), linestyle="--", label="validation"))
     legend_below(figure, handles)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from backprop.core.durable import FilePath
 from backprop.core.types import Array, Shape
 from backprop.plotting.nodes import BACKWARD, FORWARD, NEGATIVE, POSITIVE, largest_size, short
-from backprop.plotting.style import new_figure, save
+from backprop.plotting.style import ink, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +58,7 @@ def heat_maps(
             )
             bar = figure.colorbar(picture, ax=axes, ticks=[-largest, 0, largest], pad=0.02)
             bar.ax.set_yticklabels([short(-largest), "0", short(largest)], fontsize=7)
-            axes.set_title(f"{name}   {np.shape(array)}", fontsize=9, color=shade, loc="left")
+            axes.set_title(f"{name}   {np.shape(array)}", fontsize=9, color=ink(shade), loc="left")
             axes.tick_params(labelsize=7)
             for axis in (axes.xaxis, axes.yaxis):
                 axis.set_major_locator(MaxNLocator("auto", integer=True))
@@ -67,7 +67,7 @@ def heat_maps(
             if np.ndim(array) > 2:
                 _name_tiles(axes, np.shape(array))
     if lines:
-        figure.supxlabel("\n".join(lines), fontsize=9, color="0.3")
+        figure.supxlabel("\n".join(lines), fontsize=9, color=ink("0.3"))
     return save(figure, path)
 
 

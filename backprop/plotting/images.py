@@ -14,7 +14,7 @@ from backprop.core.durable import FilePath
 from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.plotting.nodes import short
-from backprop.plotting.style import finite_array, new_figure, save
+from backprop.plotting.style import finite_array, ink, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -133,5 +133,5 @@ def _grid(pictures: list[Array], caption: str, path: FilePath | None, **shown: A
         if k < len(drawn):
             axes.imshow(drawn[k], **shown)
             axes.set_title(str(k), fontsize=8, pad=2)
-    figure.supxlabel("\n".join(lines), fontsize=8, color="0.3")
+    figure.supxlabel("\n".join(lines), fontsize=8, color=ink("0.3"))
     return save(figure, path)

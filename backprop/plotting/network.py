@@ -25,7 +25,7 @@ from backprop.plotting.nodes import (
     write,
     write_on_line,
 )
-from backprop.plotting.style import new_figure, save
+from backprop.plotting.style import ground, ink, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,7 +93,8 @@ def network_diagram(
 
 def _draw_side(axes: Axes, side: Side, xs: Array, scale: Scale) -> None:
     """Draw one direction: its edges, nodes, column heads, and the loss at the right."""
-    shade = BACKWARD if side.back else FORWARD
+    pure = BACKWARD if side.back else FORWARD
+    shade = ink(pure)
     columns = [_places(x, len(column), scale) for x, column in zip(xs, side.nodes, strict=True)]
     top = max(len(column) for column in columns) * scale.rows / 2 + 0.1
     largest = largest_size(*side.edges)
@@ -113,17 +114,17 @@ def _draw_side(axes: Axes, side: Side, xs: Array, scale: Scale) -> None:
         draw_line(axes, place, loss, (scale.radius, 0.2 if side.back else 0.62), None, side.back)
         if words:
             write_on_line(axes, place + 0.47 * (loss - place), words, shade)
-    box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": "0.4"}
+    box = {"boxstyle": "round,pad=0.4", "facecolor": ground(), "edgecolor": "0.4"}
     axes.text(loss[0], 0, side.loss, fontsize=9, color=shade, ha="center", va="center", bbox=box)
 
     for k, column in enumerate(side.nodes):
         most = largest_size(column)
         for unit, (place, value) in enumerate(zip(columns[k], map(float, column), strict=True)):
             strength = share_of(value, most)
-            draw_node(axes, place, value, strength, scale.radius, scale.font, shade)
+            draw_node(axes, place, value, strength, scale.radius, scale.font, pure)
             if scale.numbers:
                 symbol = unit_name(side.heads[k].partition(" ")[0], unit)
-                write(axes, place + np.array([0, 0.2]), symbol, 6.5, shade)
+                write(axes, place + np.array([0, 0.2]), symbol, 6.5, pure)
                 note = side.notes[k][unit]
                 lines = note.count("\n") + 1
                 write(axes, place - (0, scale.radius + 0.03 + 0.065 * lines), note, 7.5, shade)

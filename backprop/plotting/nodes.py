@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backprop.core.types import Array
-from backprop.plotting.style import PALETTE
+from backprop.plotting.style import PALETTE, ground
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,5 +120,5 @@ def write(axes: Axes, place: Array, words: str, size: float, shade: str) -> None
 def write_on_line(axes: Axes, place: Array, words: str, shade: str) -> None:
     """Write words onto an edge, which is interrupted there."""
     x, y = place
-    box = {"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"}
+    box = {"boxstyle": "round,pad=0.12", "facecolor": ground(), "edgecolor": "none"}
     axes.text(x, y, words, fontsize=8, color=shade, ha="center", va="center", bbox=box, zorder=3)

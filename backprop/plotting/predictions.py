@@ -15,7 +15,7 @@ from backprop.core.errors import said
 from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.plotting.classes import check_probabilities, class_indices, name_classes
-from backprop.plotting.style import MISTAKE, finite_array, fold, new_figure, save, slant
+from backprop.plotting.style import MISTAKE, finite_array, fold, ink, new_figure, save, slant
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -116,7 +116,7 @@ def predictions_grid(
             ha="center",
             va="bottom",
             linespacing=1.0,
-            color=MISTAKE if wrong else "0.2",
+            color=MISTAKE if wrong else ink("0.2"),
             fontweight="bold" if wrong else "normal",
         )
     axes.set(xlim=(-_GAP / 2, columns - _GAP / 2), ylim=(bottoms[-1] + _GAP / 2, 0), aspect="equal")

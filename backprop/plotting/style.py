@@ -63,6 +63,23 @@ def colours(count: int) -> list[str]:
     return [to_hex(colormaps["viridis"](share)) for share in np.linspace(0, 1, count)]
 
 
+def ground() -> Any:
+    """Return the colour that matplotlib's style draws on."""
+    from matplotlib import rcParams
+
+    return rcParams["figure.facecolor"]
+
+
+def ink(colour: str) -> Any:
+    """Return a colour for words, given that for white paper: a lighter one on a dark ground."""
+    from matplotlib.colors import to_rgb, to_rgba
+
+    *shades, opaque = to_rgba(ground())
+    if not opaque or np.mean(shades) > 0.5:
+        return colour
+    return tuple(0.6 + 0.4 * share for share in to_rgb(colour))
+
+
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of ``width`` by ``height`` inches that belongs to no window."""
     load_matplotlib()

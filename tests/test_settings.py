@@ -621,3 +621,18 @@ def test_names_that_methods_assign_to_are_those_that_the_disassembler_finds(kind
         methods = [each for each in vars(base).values() if isinstance(each, FunctionType)]
         steps = [step for method in methods for step in dis.get_instructions(method)]
         assert stores_in(base) == {s.argval for s in steps if s.opname == "STORE_ATTR"}
+
+
+def test_a_state_vector_that_is_not_there_yet_cannot_be_assigned():
+    model = bp.Sequential([bp.Input(2), Dense(1)], seed=0)
+    model.compile(bp.optimizers.SGD(0.1, momentum=0.5), "mse")
+    with pytest.raises(KeyError, match=r"call optimizer\.begin\(model\.parameters\) first"):
+        model.optimizer.state["velocity"] = np.ones(3)
+    optimizer = pickle.loads(pickle.dumps(model.optimizer))
+    assert not optimizer.state
+    model.optimizer.begin(model.parameters)
+    model.optimizer.state["velocity"] = np.ones(3)
+    before = model.parameters.values.copy()
+    model.parameters.gradients[...] = 0
+    model.optimizer.step(model.parameters)
+    np.testing.assert_allclose(model.parameters.values, before + 0.5, rtol=1e-6)

@@ -24,6 +24,16 @@ class State(dict[str, Array]):
             super().__setitem__(name, writable(given))
 
 
+class NoState(dict[str, Array]):
+    """The state vectors of an optimizer that has no parameters yet."""
+
+    def __setitem__(self, name: str, given: Array) -> None:
+        raise KeyError(
+            f"there is no state vector {name!r} before the first step: call "
+            f"optimizer.begin(model.parameters) first, which makes them."
+        )
+
+
 class Block(NamedTuple):
     """Views of one block: the arguments of ``update``, those parts that decay, and the average."""
 

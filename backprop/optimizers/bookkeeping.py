@@ -12,7 +12,7 @@ from backprop.core.lookup import arguments_of
 from backprop.core.parameters import Parameters
 from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array
-from backprop.optimizers.blocks import BLOCK, Block, cut, vectors_of, written
+from backprop.optimizers.blocks import BLOCK, Block, NoState, cut, vectors_of, written
 from backprop.optimizers.options import LearningRate, new_rate, one_limit, optional
 from backprop.optimizers.vectors import clip, collect, lend, take_back
 
@@ -79,7 +79,7 @@ class Bookkeeping(KnowsElsewhere, Settings):
         self.iterations = self._waiting = 0  # gradients that are added up already
         self.swapped = False
         self._lent: list[tuple[slice, Array]] | None = None  # the average, while it stands in θ
-        self._state: dict[str, Array] = {}
+        self._state: dict[str, Array] = NoState()
         self.scalars: list[Array] = []
         self._parameters: Parameters | None = None
         self._stretches: list[slice] | None = None
@@ -267,7 +267,7 @@ class Bookkeeping(KnowsElsewhere, Settings):
                 )
         self._parameters, self._stretches = parameters, None
         self._first_rate = self._schedule, self._learning_rate
-        self.scalars, self._numbers, self._state = [], (), {}
+        self.scalars, self._numbers, self._state = [], (), NoState()
 
     def lengths(self, parameters: Parameters) -> dict[str, int]:
         """How many numbers there are in each state vector: as many as in θ."""
@@ -278,7 +278,7 @@ class Bookkeeping(KnowsElsewhere, Settings):
     def next_state(self) -> dict[str, Array]:
         """The state vectors that the next step needs: after a change some are new, some gone."""
         if self._parameters is None:
-            return {}
+            return NoState()
         first, theta = dict.fromkeys(self.slots, self.initial_state), self._parameters.values
         return vectors_of(self.lengths(self._parameters), self.state, first, theta)
 
@@ -316,7 +316,7 @@ class Bookkeeping(KnowsElsewhere, Settings):
         if self._parameters is not None:
             self._schedule, self._learning_rate = self._first_rate
         self.iterations = self._waiting = self._earlier = 0
-        self._state, self.swapped, self._lent = {}, False, None
+        self._state, self.swapped, self._lent = NoState(), False, None
         self._parameters, self._blocks = None, []
 
     # A copied or unpickled block would no longer be a view of the state: cut new ones.

@@ -21,6 +21,7 @@ from backprop.layers import (
     Chain,
     Columns,
     Conv1D,
+    Conv2D,
     Cropping2D,
     Dense,
     Input,
@@ -62,7 +63,21 @@ CALLS = {
     "Input(batch_shape)": (lambda: Input(batch_shape=(None, 4)), "no such argument"),
     "Activation": (lambda: bp.Sequential([Activation("relu")]), r"such as ReLU\(\)"),
     "Dense(8, ReLU())": (lambda: Dense(8, ReLU()), r"a layer of its own: Dense\(8\), ReLU\(\)"),
-    "Dense(8, tanh)": (lambda: Dense(8, np.tanh), r"a layer of its own: Dense\(8\), ReLU\(\)"),
+    "Dense(8, tanh)": (lambda: Dense(8, np.tanh), r"a layer of its own: Dense\(8\), Tanh\(\)"),
+    "Dense(8, 'softmax')": (lambda: Dense(8, "softmax"), r"Dense\(8\), Softmax\(\)\.$"),
+    "activation='swish'": (lambda: Dense(8, activation="swish"), r"Dense\(8\), SiLU\(\)\.$"),
+    "activation='leaky_relu'": (
+        lambda: Conv2D(8, 3, activation="leaky_relu"),
+        r"Conv2D\(8, 3\), LeakyReLU\(\)\.$",
+    ),
+    "activation='linear'": (
+        lambda: Dense(1, activation="linear"),
+        r"a layer of its own: Dense\(1\) alone is linear\.$",
+    ),
+    "activation of one's own": (
+        lambda: Dense(8, activation=lambda z: z),
+        r"Dense\(8\), and behind it one such as ReLU\(\)\.$",
+    ),
     "Conv1D(8)": (
         lambda: Conv1D(8),
         r"^Conv1D\(8\) lacks kernel_size; those of Conv1D are filters,",
@@ -196,7 +211,7 @@ CALLS = {
         lambda: plotting.decision_regions(
             lambda Z: np.array(["no", "yes"])[(Z[:, 0] > 0) * 1], X[:, :2], C % 2
         ),
-        r"returned np.str_\('no'\), …: .* pass its predict_proba, and y",
+        r"returned np.str_\('no'\), …: number the classes as in y",
     ),
     "labels of samples": (
         lambda: plotting.decision_regions(lambda Z: Z[:, 0] > 0, X[:, :2], np.array(["a"] * 12)),
@@ -210,7 +225,10 @@ CALLS = {
         "build returned None",
     ),
     "a matrix of labels": (lambda: plotting.confusion_matrix(C, C), "confusion_matrix.*counts it"),
-    "curves of a model": (lambda: plotting.loss_curves(classifier()), "the History that fit"),
+    "curves of a model": (
+        lambda: plotting.loss_curves(classifier()),
+        "or the History of a fit, .* but it is of type Sequential",
+    ),
     "a dict of layers": (lambda: bp.Sequential({"a": Dense(3)}), r"write layers=\[<Dense>\]"),
     "sequences to repeat": (
         lambda: bp.Sequential([RepeatVector(2)]).predict(np.ones((3, 4, 2))),

@@ -72,7 +72,7 @@ def default_name(made: object) -> str:
 
 
 NOT_TAKEN = {
-    "activation": "an activation is a layer of its own: {call}, ReLU()",
+    "activation": "an activation is a layer of its own: {call}{layer}",
     "activity_regularizer": "it is a layer of its own: {call}, ActivityRegularization(l1=0.01)",
     "data_format": "images have their channels last, (N, H, W, C)",
     "fill_mode": "what moves in from outside is 0",
@@ -96,7 +96,8 @@ NOT_TAKEN = {
         "an Input such as Input((784,))",
     ),
 }
-"""What to say of arguments that other libraries have, by name; ``{call}`` is the call without."""
+"""What to say of arguments that other libraries have, by name; ``{call}`` is the call without,
+``{layer}`` what follows it in the place of an activation."""
 
 
 def check_call(kind: Any, given: Sequence[object], named: Mapping[str, object]) -> None:
@@ -139,9 +140,24 @@ def check_call(kind: Any, given: Sequence[object], named: Mapping[str, object]) 
     for name, value in named.items():
         if name not in names:
             advice = {**NOT_TAKEN, **getattr(kind, "not_taken", {})}
-            how = advice.get(name, f"there is no such argument; {listed}").format(call=call)
+            how = advice.get(name, f"there is no such argument; {listed}")
+            how = how.format(call=call, layer=following(value))
             raise TypeError(f"{call} cannot be made with {name}={said(value)}: {how}.")
     raise TypeError(f"{call} lacks {' and '.join(missing)}; {listed}.")
+
+
+def following(activation: Any) -> str:
+    """What stands behind a layer in the place of its activation: ``, Softmax()``."""
+    name = getattr(activation, "__name__", type(activation).__name__)  # functions and objects
+    name = (activation if isinstance(activation, str) else name).lower().replace("_", "")
+    if activation is None or name == "linear":
+        return " alone is linear"
+    name = name.replace("swish", "silu")
+    layers = sys.modules["backprop.layers"]
+    found = [key for key in layers.__all__ if key.lower() == name]
+    if not found or not getattr(layers, found[0]).is_activation:
+        return ", and behind it one such as ReLU()"
+    return f", {found[0]}()"
 
 
 def check_brackets(kind: Any, given: Sequence[object], names: Sequence[str]) -> None:

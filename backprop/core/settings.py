@@ -321,5 +321,5 @@ def check_read(made: Any, name: str, value: Any) -> None:
         advice = f"others have it, such as {others[name]}"
     if advice or not made.own_names:
         advice = advice or "names of your own may begin with _"
-        advice = advice.format(call=f"{kind.__name__}(…)")
+        advice = advice.format(call=f"{kind.__name__}(…)", layer=", ReLU()")
         raise AttributeError(f"nobody reads {name!r} of {kind.__name__}: {advice}.")

@@ -232,7 +232,10 @@ CALLS = {
     },
     "samples in columns": (
         lambda: classifier().fit(X.T, C),
-        r"one target for each sample\. If the samples of x are its columns: pass np\.transpose\(x\)\.$",
+        (
+            r"one target for each sample\. "
+            r"If the samples of x are its columns: pass np\.transpose\(x\)\.$"
+        ),
     ),
     "samples and targets in columns": (
         lambda: classifier().fit(X.T, C[np.newaxis]),

@@ -653,3 +653,22 @@ def test_the_advice_on_a_missing_axis_is_code_for_frames_too(kind, layer, frame)
     with pytest.raises(ShapeError, match=r"np\.asarray\(X\)\[\.\.\., np\.newaxis\]"):
         model.fit(X, np.zeros(20), verbose=0)
     model.fit(np.asarray(X)[..., np.newaxis], np.zeros(20), verbose=0)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        lambda f: [f["a"], f["b"], f["c"]],
+        lambda f: (f["a"].tolist(), f["b"].tolist(), f["c"].tolist()),
+        lambda f: f.T,
+        lambda f: pl.from_pandas(f).transpose(),
+        lambda f: pa.Table.from_pandas(f.T.rename(columns=str), preserve_index=False),
+    ],
+    ids=["list", "tuple", "pandas", "polars", "pyarrow"],
+)
+def test_the_advice_on_samples_in_columns_is_code(kind, frame, model):
+    x, y = kind(frame), frame["a"]
+    with pytest.raises(ShapeError, match=r"are its columns: pass np\.transpose\(x\)\.$"):
+        model.fit(x, y)
+    model.fit(np.transpose(x), y, verbose=0)
+    np.testing.assert_allclose(model.predict(np.transpose(x)), model.predict(frame.to_numpy()))

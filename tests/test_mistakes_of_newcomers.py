@@ -250,11 +250,14 @@ CALLS = {
     },
     "samples in columns": (
         lambda: classifier().fit(X.T, C),
-        r"one target for each sample\. If the samples of x are its columns: pass x\.T\.$",
+        (
+            r"one target for each sample\. "
+            r"If the samples of x are its columns: pass np\.transpose\(x\)\.$"
+        ),
     ),
     "samples and targets in columns": (
         lambda: classifier().fit(X.T, C[np.newaxis]),
-        r"If the samples of x are its columns: pass x\.T and y\.T\.$",
+        r"If the samples of x are its columns: pass np\.transpose\(x\) and np\.transpose\(y\)\.$",
     ),
     "the shape of all samples": (
         lambda: bp.Sequential([Input(X.shape), Dense(3)]).predict(X),

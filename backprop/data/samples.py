@@ -125,8 +125,8 @@ def several_joined(of_x: Shape, of_y: Shape, prefix: str) -> str:
         joined = "np.transpose(y)" if len(of_y) == 2 else "np.concatenate(y, axis=-1)"
         return f". If {prefix}y is a list of several outputs: {joined} joins them"
     if len(of_x) == 2 and of_x[1] in of_y[:2]:
-        turned = " and y.T" if of_y[0] != of_x[1] else ""
-        return f". If the samples of {prefix}x are its columns: pass x.T{turned}"
+        turned = " and np.transpose(y)" if of_y[0] != of_x[1] else ""
+        return f". If the samples of {prefix}x are its columns: pass np.transpose(x){turned}"
     return ""
 
 

@@ -218,7 +218,7 @@ CALLS = {
     "build as in Keras": (
         lambda: bp.Sequential([own_layer(build=lambda self, input_shape: None)]),
         TypeError,
-        ["Own.build takes (input_shape)", "def build(self, input_shape, rng=None, dtype="],
+        ["Own makes its parameters in build: do so in def make_parameters(self, input_shape)"],
     ),
     "no super().__init__()": (
         lambda: bp.Sequential([own_layer(__init__=lambda self: None)]),

@@ -269,9 +269,8 @@ def test_the_advice_numbers_text_alike_where_one_of_the_two_lacks_a_class(kind, 
     given = {"y_true": kind(true), "y_pred": kind(guess), "np": np}
     with pytest.raises(ValueError, match="number what is") as caught:
         metrics.confusion_matrix(given["y_true"], given["y_pred"])
-    found = re.search(r"c = (.*), then (.*) and (.*)\.$", str(caught.value)).groups()
-    given["c"] = eval(found[0], given)
-    numbered = [eval(code, given) for code in found[1:]]
+    found = re.search(r"in both alike, with (.*) and (.*)\.$", str(caught.value)).groups()
+    numbered = [eval(code, given) for code in found]
     np.testing.assert_array_equal(metrics.confusion_matrix(*numbered), expected)
 
 

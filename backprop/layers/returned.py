@@ -289,11 +289,11 @@ def penalty_of(layer: Layer) -> Any:
     Raises:
         TypeError: The layer has left something else.
     """
-    left = getattr(layer, "penalty", None)
-    number = np.asarray(left)
-    if number.size != 1 or number.dtype.kind not in "iufc":
+    left: Any = getattr(layer, "penalty", None)
+    number = left.item() if getattr(left, "size", 0) == 1 else left  # of NumPy's, or an array
+    if not isinstance(number, int | float | complex):
         raise TypeError(
             f"{layer} has penalizes = True, so that its forward must leave in self.penalty what is "
             f"added to the loss in training, a number; but it is {said(left)}."
         )
-    return number.item()
+    return number

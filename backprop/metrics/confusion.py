@@ -123,6 +123,9 @@ def as_classes(Y: Array, name: str, scores: bool = True, both: str = "") -> Arra
         if not numbers:
             such = f"{Y.flat[0]!s:.20} and the like"
             advice = f"number what is {such}, for example with {numbering(Y, name, both)}"
+            if both:
+                codes = " and ".join(numbering(Y, each, both) for each in ("y_true", "y_pred"))
+                advice = f"number what is {such} in both alike, with {codes}"
         elif (Y < 0).any() and not (Y % 1).any():
             advice = f"of labels -1 and 1 pass {code} > 0, and leave out what names no class"
         elif (Y < 0).any():

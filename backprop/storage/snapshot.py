@@ -165,7 +165,7 @@ def optimizer_state(optimizer: Any) -> dict[str, Any]:
     """The state vectors of an optimizer, and its numbers, such as ``iterations``."""
     return {
         "class": type(optimizer).__name__,
-        "vectors": optimizer.next_state(),
+        "vectors": dict(optimizer.next_state()),
         "numbers": {
             name: value
             for name, value in vars(optimizer).items()

@@ -62,7 +62,7 @@ CALLS = {
     "Input(batch_shape)": (lambda: Input(batch_shape=(None, 4)), "no such argument"),
     "Activation": (lambda: bp.Sequential([Activation("relu")]), r"such as ReLU\(\)"),
     "Dense(8, ReLU())": (lambda: Dense(8, ReLU()), r"a layer of its own: Dense\(8\), ReLU\(\)"),
-    "Dense(8, tanh)": (lambda: Dense(8, np.tanh), r"a layer of its own: Dense\(8\), ReLU\(\)"),
+    "Dense(8, tanh)": (lambda: Dense(8, np.tanh), r"a layer of its own: Dense\(8\), Tanh\(\)"),
     "Conv1D(8)": (
         lambda: Conv1D(8),
         r"^Conv1D\(8\) lacks kernel_size; those of Conv1D are filters,",

@@ -11,7 +11,7 @@ from typing import Any, TypeGuard, TypeVar
 
 from numpy import generic
 
-from backprop.core.errors import said, without_addresses
+from backprop.core.errors import as_layers, said, without_addresses
 
 T = TypeVar("T")
 
@@ -99,13 +99,29 @@ NOT_TAKEN = {
 """What to say of arguments that other libraries have, by name; ``{call}`` is the call without."""
 
 
+def instead_of(kind: Any, name: str, value: object, call: str) -> str:
+    """What to write in the place of an argument that other libraries have; nothing if none has.
+
+    Args:
+        kind: The class. Its ``not_taken``, if it has one, goes before ``NOT_TAKEN``.
+        name: The argument.
+        value: What was given for it.
+        call: The call without it.
+    """
+    own: Mapping[str, str] = getattr(kind, "not_taken", {})
+    advice = own.get(name, NOT_TAKEN.get(name, ""))
+    if advice == NOT_TAKEN["activation"]:
+        return as_layers(call, value)
+    return advice.format(call=call)
+
+
 def check_call(kind: Any, given: Sequence[object], named: Mapping[str, object]) -> None:
     """Checks that the constructor of a class takes these arguments, and has all that it needs.
 
     A call without any is not looked at, as objects are copied by such a one: there Python does.
 
     Args:
-        kind: The class. Its ``not_taken``, if it has one, goes before ``NOT_TAKEN``.
+        kind: The class.
         given: The arguments by position.
         named: The others.
 
@@ -138,8 +154,7 @@ def check_call(kind: Any, given: Sequence[object], named: Mapping[str, object]) 
         )
     for name, value in named.items():
         if name not in names:
-            advice = {**NOT_TAKEN, **getattr(kind, "not_taken", {})}
-            how = advice.get(name, f"there is no such argument; {listed}").format(call=call)
+            how = instead_of(kind, name, value, call) or f"there is no such argument; {listed}"
             raise TypeError(f"{call} cannot be made with {name}={said(value)}: {how}.")
     raise TypeError(f"{call} lacks {' and '.join(missing)}; {listed}.")
 

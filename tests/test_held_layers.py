@@ -206,6 +206,15 @@ class InPlace(Handmade):
         return delta @ self.W.T
 
 
+class TrainsItself(Handmade):
+    """Its weights stand still where it comes first: nobody calls its backward there."""
+
+    def backward(self, delta):
+        dX = delta @ self.W.T
+        self.W -= 0.1 * self.X.T @ delta
+        return dX
+
+
 class Advised(Handmade):
     """As the warning says."""
 
@@ -241,18 +250,19 @@ def around(made):
 @pytest.mark.parametrize(
     ("made", "n", "first"),
     [
-        (lambda: [Handmade()], 1, r"self\.W and self\.b, .* self\.W = .*'W', shape\)"),
-        (lambda: [Handmade(), ReLU(), Handmade()], 2, r"self\.W and self\.b"),
-        (lambda: [Dense(3), Handmade()], 1, r"self\.W and self\.b"),
-        (lambda: [InDicts()], 1, r"self\.params\['W'\] and .*'b'.* = .*'W', shape\)"),
-        (lambda: [InPlace()], 1, r"self\.W, of which .* but it is no parameter"),
-        (lambda: [Residual([Handmade()])], 1, r"self\.W and self\.b"),
+        (lambda: [Handmade()], 1, r"self\.W, self\.b: .* self\.W = .*'W', shape\)"),
+        (lambda: [Handmade(), ReLU(), Handmade()], 2, r"self\.W, self\.b: "),
+        (lambda: [Dense(3), Handmade()], 1, r"self\.W, self\.b: "),
+        (lambda: [InDicts()], 1, r"self\.params\['W'\], .*'b'\]: .* = .*'W', shape\)"),
+        (lambda: [InPlace()], 1, r"self\.W: "),
+        (lambda: [TrainsItself()], 1, r"self\.W: .* changes them"),
+        (lambda: [Residual([Handmade()])], 1, r"self\.W, self\.b: "),
     ],
-    ids=["first", "several", "behind", "dicts", "in place", "in a block"],
+    ids=["first", "several", "behind", "dicts", "in place", "by itself", "in a block"],
 )
 @pytest.mark.parametrize("train", ["fit", "train_on_batch"])
 def test_training_warns_of_weights_that_are_no_parameters(made, n, first, train):
-    with pytest.warns(RuntimeWarning, match=f"computes with {first}") as caught:
+    with pytest.warns(RuntimeWarning, match=f"no parameters, {first}") as caught:
         getattr(around(made()), train)(X, X[:, :1], **{"verbose": 0} if train == "fit" else {})
     assert len(caught) == n
 

@@ -18,11 +18,11 @@ OWN = re.compile(r"\.\w+(\[[^]]*\])*")
 
 
 def warn_of_unregistered(layer: Layer, X: Array) -> None:
-    """Warns of arrays that a layer computes with and makes gradients of, but that no one trains.
+    """Warns of arrays that a layer computes with and has gradients of, and that are no parameters.
 
     Layers hold constants, too: an array is taken for a weight if the output depends on it and
-    ``backward`` leaves another one of its shape. This is tried in a copy of the layer, since
-    ``backward`` of a first layer without parameters is never called.
+    ``backward`` changes it, or leaves another one of its shape. This is tried in a copy of the
+    layer, since ``backward`` of a first layer without parameters is never called.
 
     Args:
         layer: A layer of the user's own, after its first training pass.
@@ -35,13 +35,13 @@ def warn_of_unregistered(layer: Layer, X: Array) -> None:
         found += weights_with_gradients(layer, X)
     if not found or not layer.trainable:
         return
-    several, which = len(found) > 1, f"self{found[0]}"
+    which = f"self{found[0]}"
+    name = re.findall("[^][.']+", which)[-1]
     console.warn(
-        f"{layer} computes with {' and '.join(f'self{path}' for path in found)}, of which its "
-        f"backward makes gradients, but {'they are' if several else 'it is'} no "
-        f"parameter{'s' * several}, and neither trained nor saved: make each in make_parameters, "
-        f"{which} = self.add_parameter({re.findall('[^][.]+', which)[-1].strip(chr(39))!r}, shape),"
-        f" compute with {which}.value, and let backward write into {which}.gradient[...]."
+        f"{layer} has weights that are no parameters, self{', self'.join(found)}: "
+        f"its backward makes their gradients or changes them, but no optimizer trains them, and no "
+        f"file has them. Write {which} = self.add_parameter({name!r}, shape) in make_parameters, "
+        f"compute with {which}.value, and let backward write into {which}.gradient[...]."
     )
 
 
@@ -56,9 +56,9 @@ def weights_with_gradients(layer: Layer, X: Array) -> Iterator[str]:
     kept, shapes = [], set()
     for path, array in arrays_in(twin):
         there, value = before.get(path, (None, array))
-        if there is array and np.array_equal(array, value, equal_nan=True):
+        if there is not None:
             kept.append((path, array.shape))
-        else:
+        if there is not array or not np.array_equal(array, value, equal_nan=True):
             shapes.add(array.shape)
     shapes -= {p.shape for p in layer.parameters if p.learned}  # whose gradients they may be
     for path, shape in kept:

@@ -266,8 +266,8 @@ def test_arguments_are_not_written_out_where_they_are_right():
         (layers.ELU(), "Dense(2), ELU()."),
         (np.ones(2), "Dense(2), and a layer such as ReLU()."),
         ("mine", "Dense(2), and a layer such as ReLU()."),
-        ("linear", "Dense(2) has no activation: leave the argument out."),
-        (None, "Dense(2) has no activation: leave the argument out."),
+        ("linear", "an activation is a layer of its own, and Dense(2) has none."),
+        (None, "an activation is a layer of its own, and Dense(2) has none."),
     ],
 )
 def test_what_to_write_for_an_activation_is_the_one_that_was_meant(activation, written):

@@ -187,6 +187,6 @@ def as_layers(call: str, activation: object) -> str:
     named = getattr(activation, "__name__", named)  # of a function
     name = str(getattr(named, "__name__", named)).lower().replace("_", "")
     if activation is None or name in ("linear", "identity"):
-        return f"{call} has no activation: leave the argument out"
+        return f"an activation is a layer of its own, and {call} has none"
     layer = f"{ACTIVATIONS[name]}()" if name in ACTIVATIONS else "and a layer such as ReLU()"
     return f"an activation is a layer of its own: {call}, {layer}"

@@ -101,6 +101,6 @@ def forward_or_none(layer: Layer, X: Array) -> Array | None:
     """The output of an inference pass; None where the layer cannot make one."""
     try:
         with np.errstate(all="ignore"):
-            return np.asarray(layer.forward(X.copy(), training=False))
+            return layer.forward(X.copy(), training=False)
     except Exception:  # of a user's layer, and with arrays that were changed: it may be any
         return None

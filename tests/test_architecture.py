@@ -35,7 +35,7 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # Rooms whose files may import these siblings and no others.
 ONLY_SIBLINGS = {
     "layers": {"along_axes", "base", "block", "chain", "joined", "random_layer"}
-    | {"recurrent", "returned", "sliding", "standardization"}
+    | {"recurrent", "returned", "sliding", "standardization", "unregistered"}
 }
 
 # A layer that is composed of others imports these, and a file whose conveniences stand beside it.

@@ -11,6 +11,7 @@ from rows import each
 
 import backprop as bp
 from backprop import layers
+from backprop.core.errors import ACTIVATIONS
 from backprop.core.walk import SIMPLE, holds_only
 from backprop.layers import Input
 
@@ -250,3 +251,40 @@ def test_arguments_are_not_written_out_where_they_are_right():
 
     function = Unspoken()
     assert isinstance(layers.Lambda(function, function), layers.Layer)
+
+
+@each(
+    ("activation", "written"),
+    [
+        ("sigmoid", "Dense(2), Sigmoid()."),
+        ("softmax", "Dense(2), Softmax()."),
+        ("leaky_relu", "Dense(2), LeakyReLU()."),
+        ("swish", "Dense(2), SiLU()."),
+        ("Hard_Sigmoid", "Dense(2), HardSigmoid()."),
+        (np.tanh, "Dense(2), Tanh()."),
+        (layers.Softmax, "Dense(2), Softmax()."),
+        (layers.ELU(), "Dense(2), ELU()."),
+        (np.ones(2), "Dense(2), and a layer such as ReLU()."),
+        ("mine", "Dense(2), and a layer such as ReLU()."),
+        ("linear", "an activation is a layer of its own, and Dense(2) has none."),
+        (None, "an activation is a layer of its own, and Dense(2) has none."),
+    ],
+)
+def test_what_to_write_for_an_activation_is_the_one_that_was_meant(activation, written):
+    """Whoever copied ReLU() for a sigmoid had another network."""
+    for wrong in (lambda: layers.Dense(2, activation=activation),
+                  lambda: layers.Dense(2, activation)):  # fmt: skip
+        with pytest.raises(TypeError) as caught:
+            wrong()
+        assert str(caught.value).endswith(written)
+    layer = layers.Dense(2)
+    with pytest.raises(AttributeError) as caught:
+        layer.activation = activation
+    assert str(caught.value).endswith(written.replace("(2)", "(…)"))
+
+
+def test_all_activations_have_such_a_name():
+    kinds = [kind for kind in vars(layers).values() if isinstance(kind, type)]
+    named = {kind.__name__ for kind in kinds if issubclass(kind, layers.Activation)}
+    assert named - set(ACTIVATIONS.values()) <= {"Activation", "Identity"}
+    assert all(hasattr(layers, name) for name in ACTIVATIONS.values())

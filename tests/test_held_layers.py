@@ -155,3 +155,133 @@ def test_what_is_held_on_purpose_is_not_warned_of():
         fitted(Adopting(Bidirectional(LSTM(2))), X=sequences)
         fitted(Adopting(TransformerBlock(1, 4)), X=sequences)
         fitted(Adopting(Residual([Adopting(Dense(3))])))
+
+
+class Handmade(Layer):
+    """A dense layer as it is written from scratch: weights and their gradients in attributes."""
+
+    def __init__(self, n_in=3, n_out=3):
+        super().__init__()
+        self.n_out = n_out
+        self.W, self.b = np.full((n_in, n_out), 0.1), np.zeros(n_out)
+
+    def output_shape(self, input_shape):
+        return (self.n_out,)
+
+    def forward(self, X, training=False):
+        if training:
+            self.X = X
+        return X @ self.W + self.b
+
+    def backward(self, delta):
+        self.dW, self.db = self.X.T @ delta, delta.sum(axis=0)
+        return delta @ self.W.T
+
+
+class InDicts(Handmade):
+    def __init__(self, n_in=3, n_out=3):
+        super().__init__(n_in, n_out)
+        self.params, self.grads = {"W": self.W, "b": self.b}, {}
+        del self.W, self.b
+
+    def forward(self, X, training=False):
+        if training:
+            self.X = X
+        return X @ self.params["W"] + self.params["b"]
+
+    def backward(self, delta):
+        self.grads["W"] = self.X.T @ delta
+        self.grads["b"] = delta.sum(axis=0)
+        return delta @ self.params["W"].T
+
+
+class InPlace(Handmade):
+    """It has no bias, and writes into a gradient that it has from the start."""
+
+    def make_parameters(self, input_shape):
+        self.W, self.dW = np.ones((*input_shape, self.n_out)), np.ones((*input_shape, self.n_out))
+
+    def backward(self, delta):
+        self.dW[...] = self.X.T @ delta
+        return delta @ self.W.T
+
+
+class TrainsItself(Handmade):
+    """Its weights stand still where it comes first: nobody calls its backward there."""
+
+    def backward(self, delta):
+        dX = delta @ self.W.T
+        self.W -= 0.1 * self.X.T @ delta
+        return dX
+
+
+class Advised(Handmade):
+    """As the warning says."""
+
+    def make_parameters(self, input_shape):
+        self.W = self.add_parameter("W", (*input_shape, self.n_out))
+        self.b = self.add_parameter("b", (self.n_out,))
+
+    def forward(self, X, training=False):
+        if training:
+            self.X = X
+        return X @ self.W.value + self.b.value
+
+    def backward(self, delta):
+        self.W.gradient[...] = self.X.T @ delta
+        self.b.gradient[...] = delta.sum(axis=0)
+        return delta @ self.W.value.T
+
+
+class OfConstants(Handmade):
+    """A fixed projection that keeps its δ, of the shape of its constant if a batch has 3 rows."""
+
+    def backward(self, delta):
+        self.delta, self.dX = delta, delta @ self.W.T
+        return self.dX
+
+
+def around(made):
+    model = bp.Sequential([*made, Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("made", "n", "first"),
+    [
+        (lambda: [Handmade()], 1, r"self\.W, self\.b: .* self\.W = .*'W', shape\)"),
+        (lambda: [Handmade(), ReLU(), Handmade()], 2, r"self\.W, self\.b: "),
+        (lambda: [Dense(3), Handmade()], 1, r"self\.W, self\.b: "),
+        (lambda: [InDicts()], 1, r"self\.params\['W'\], .*'b'\]: .* = .*'W', shape\)"),
+        (lambda: [InPlace()], 1, r"self\.W: "),
+        (lambda: [TrainsItself()], 1, r"self\.W: .* changes them"),
+        (lambda: [Residual([Handmade()])], 1, r"self\.W, self\.b: "),
+    ],
+    ids=["first", "several", "behind", "dicts", "in place", "by itself", "in a block"],
+)
+@pytest.mark.parametrize("train", ["fit", "train_on_batch"])
+def test_training_warns_of_weights_that_are_no_parameters(made, n, first, train):
+    with pytest.warns(RuntimeWarning, match=f"no parameters, {first}") as caught:
+        getattr(around(made()), train)(X, X[:, :1], **{"verbose": 0} if train == "fit" else {})
+    assert len(caught) == n
+
+
+def test_weights_that_are_made_as_that_warning_says_are_trained():
+    model = around([Advised()])
+    model.build((None, 3))
+    before = model.get_weights()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, X[:, :1], verbose=0)
+    assert len(before) == 4
+    assert not any(map(np.array_equal, before, model.get_weights()))
+
+
+@pytest.mark.parametrize("batch_size", [2, 3, 20])
+def test_constants_are_not_taken_for_such_weights(batch_size):
+    frozen = Handmade()
+    frozen.trainable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        around([OfConstants(), frozen]).fit(X, X[:, :1], batch_size=batch_size, verbose=0)

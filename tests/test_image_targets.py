@@ -8,6 +8,7 @@ import pytest
 import backprop as bp
 from backprop.core.errors import ShapeError
 from backprop.layers import (
+    LSTM,
     Chain,
     Conv1D,
     Conv2D,
@@ -16,6 +17,7 @@ from backprop.layers import (
     Flatten,
     MaxPooling2D,
     ReLU,
+    Reshape,
     Residual,
     Sigmoid,
     Softmax,
@@ -144,3 +146,35 @@ def test_targets_of_other_sizes_are_told_apart_from_those_of_other_outputs(targe
         small.fit(inputs, np.zeros(targets), verbose=0)
     same.compile("sgd", loss)
     same.fit(inputs, np.zeros(targets), verbose=0)
+
+
+def trained(X, y, *layers):
+    model = bp.Sequential(layers, seed=0)
+    model.compile("sgd", "mse")
+    model.fit(X, y, verbose=0)
+
+
+@pytest.mark.parametrize("shape", [(6, 6), (6, 6, 1)])
+def test_images_that_went_into_dense_are_told_what_makes_one_row_of_them(shape):
+    """That targets are to be one for each output made a network of single rows."""
+    images = RNG.random((8, 6, 6))
+    y = images.reshape(-1, *shape)
+    with pytest.raises(ShapeError) as caught:
+        trained(images, y, Dense(5), ReLU(), Dense(36))
+    end = f"Flatten() in front of the first Dense layer, and Reshape({shape}) at the end."
+    assert str(caught.value).endswith(end)
+    trained(images, y, Flatten(), Dense(5), ReLU(), Dense(36), Reshape(shape))
+
+
+def test_targets_of_windows_are_told_of_their_single_step():
+    X, y = bp.datasets.windows(RNG.random((40, 3)), 10)
+    with pytest.raises(ShapeError, match=r"single step, which y\[:, 0\] leaves out"):
+        trained(X, y, Dense(5), ReLU(), Dense(3))
+    trained(X, y[:, 0], Flatten(), Dense(5), ReLU(), Dense(3))
+
+
+def test_forecasts_of_several_steps_are_told_how_to_end():
+    X, y = bp.datasets.windows(RNG.random((40, 3)), 10, horizon=4)
+    with pytest.raises(ShapeError, match=r"4 steps .* Dense\(12\), Reshape\(\(4, 3\)\).*without"):
+        trained(X, y, LSTM(4, return_sequences=True), Dense(3))
+    trained(X, y, LSTM(4), Dense(12), Reshape((4, 3)))

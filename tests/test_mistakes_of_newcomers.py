@@ -13,6 +13,7 @@ from rows import each
 import backprop as bp
 from backprop import datasets, inspection, plotting
 from backprop.callbacks import LivePlot
+from backprop.core.errors import NotBuiltError
 from backprop.layers import (
     GRU,
     LSTM,
@@ -24,6 +25,7 @@ from backprop.layers import (
     Conv2D,
     Cropping2D,
     Dense,
+    Embedding,
     Input,
     Layer,
     MultiHeadAttention,
@@ -72,11 +74,11 @@ CALLS = {
     ),
     "activation='linear'": (
         lambda: Dense(1, activation="linear"),
-        r"a layer of its own: Dense\(1\) alone is linear\.$",
+        r"a layer of its own, and Dense\(1\) has none\.$",
     ),
     "activation of one's own": (
         lambda: Dense(8, activation=lambda z: z),
-        r"Dense\(8\), and behind it one such as ReLU\(\)\.$",
+        r"Dense\(8\), and a layer such as ReLU\(\)\.$",
     ),
     "Conv1D(8)": (
         lambda: Conv1D(8),
@@ -610,3 +612,20 @@ def test_errors_inside_a_verb_are_its_own():
 
     with pytest.raises(TypeError, match="has no len"):
         classifier().fit(X, C, callbacks=[Wrong()])
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [(Dense(3), (5, 4)), (Conv2D(2, 3), (5, 6, 6, 1)), (LSTM(2), (5, 3, 2)),
+     (Embedding(9, 2), (5, 7))],
+    ids=["rows", "images", "sequences", "tokens"],
+)  # fmt: skip
+def test_what_builds_a_model_builds_it_for_any_inputs(layer, shape):
+    """It was a number of features, which images and sequences do not have."""
+    X, model = np.ones(shape), bp.Sequential([layer])
+    with pytest.raises(NotBuiltError, match=r"has no parameters yet") as caught:
+        model.get_weights()
+    build, start = re.findall(r"(build\(\(.*?\)\)|Input\(.*?\)),", str(caught.value))
+    eval(f"model.{build}", {"model": model, "X": X})
+    again = bp.Sequential([eval(start, {"Input": Input, "X": X}), layer.copy()])
+    assert [w.shape for w in model.get_weights()] == [w.shape for w in again.get_weights()]

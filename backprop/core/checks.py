@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core.arrays import to_array
-from backprop.core.errors import ShapeError, check_room, said
-from backprop.core.lookup import following
+from backprop.core.errors import ShapeError, as_layers, check_room, said
 from backprop.core.types import FLOAT_DTYPES, Array, Shape
 
 
@@ -125,7 +124,7 @@ def check_use_bias(value: Any, call: str) -> bool:
     """
     whole = isinstance(value, bool | np.bool_ | int | np.integer)
     if not whole or value not in (0, 1):
-        advice = f"an activation is a layer of its own: {call}{following(value)}"
+        advice = as_layers(call, value)
         if whole:
             advice = f"the number of inputs is found by itself: {call}"
         raise TypeError(

@@ -153,3 +153,40 @@ def said(value: object, length: int | None = 60) -> str:
 def without_addresses(text: str) -> str:
     """The text; in the place of an object with its address stands how it was made."""
     return AT.sub(lambda found: f"{found[1]}(…)" if found[1] else "", text)
+
+
+ACTIVATION_LAYERS = (
+    *("CELU", "ELU", "Exponential", "GELU", "GLU", "HardShrink", "HardSiLU", "HardSigmoid"),
+    *("HardTanh", "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "ReLU", "ReLU6"),
+    *("SELU", "SiLU", "Sigmoid", "SoftShrink", "Softmax", "Softplus", "Softsign", "SparsePlus"),
+    *("SparseSigmoid", "Sparsemax", "Squareplus", "Tanh", "TanhShrink", "Threshold"),
+)
+
+ACTIVATIONS = {
+    **{name.lower(): name for name in ACTIVATION_LAYERS},
+    "swish": "SiLU",
+    "hardswish": "HardSiLU",
+    "logistic": "Sigmoid",
+}
+"""The activations by their names in other libraries, which may have ``_`` in them besides."""
+
+
+def as_layers(call: str, activation: object) -> str:
+    """What to write for a layer that was given its activation: ``Dense(1), Sigmoid()``.
+
+    Args:
+        call: The layer, without it.
+        activation: What was given: a name, a function, a layer or its class.
+
+    Example:
+        >>> from backprop.core.errors import as_layers
+        >>> as_layers("Dense(1)", "sigmoid")
+        'an activation is a layer of its own: Dense(1), Sigmoid()'
+    """
+    named = activation if isinstance(activation, str | type) else type(activation)
+    named = getattr(activation, "__name__", named)  # of a function
+    name = str(getattr(named, "__name__", named)).lower().replace("_", "")
+    if activation is None or name in ("linear", "identity"):
+        return f"an activation is a layer of its own, and {call} has none"
+    layer = f"{ACTIVATIONS[name]}()" if name in ACTIVATIONS else "and a layer such as ReLU()"
+    return f"an activation is a layer of its own: {call}, {layer}"

@@ -11,7 +11,7 @@ from typing import Any, TypeGuard, TypeVar
 
 from numpy import generic
 
-from backprop.core.errors import said, without_addresses
+from backprop.core.errors import as_layers, said, without_addresses
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ def default_name(made: object) -> str:
 
 
 NOT_TAKEN = {
-    "activation": "an activation is a layer of its own: {call}{layer}",
+    "activation": "an activation is a layer of its own: {call}, ReLU()",
     "activity_regularizer": "it is a layer of its own: {call}, ActivityRegularization(l1=0.01)",
     "data_format": "images have their channels last, (N, H, W, C)",
     "fill_mode": "what moves in from outside is 0",
@@ -96,8 +96,23 @@ NOT_TAKEN = {
         "an Input such as Input((784,))",
     ),
 }
-"""What to say of arguments that other libraries have, by name; ``{call}`` is the call without,
-``{layer}`` what follows it in the place of an activation."""
+"""What to say of arguments that other libraries have, by name; ``{call}`` is the call without."""
+
+
+def instead_of(kind: Any, name: str, value: object, call: str) -> str:
+    """What to write in the place of an argument that other libraries have; nothing if none has.
+
+    Args:
+        kind: The class. Its ``not_taken``, if it has one, goes before ``NOT_TAKEN``.
+        name: The argument.
+        value: What was given for it.
+        call: The call without it.
+    """
+    own: Mapping[str, str] = getattr(kind, "not_taken", {})
+    advice = own.get(name, NOT_TAKEN.get(name, ""))
+    if advice == NOT_TAKEN["activation"]:
+        return as_layers(call, value)
+    return advice.format(call=call)
 
 
 def check_call(kind: Any, given: Sequence[object], named: Mapping[str, object]) -> None:
@@ -106,7 +121,7 @@ def check_call(kind: Any, given: Sequence[object], named: Mapping[str, object]) 
     A call without any is not looked at, as objects are copied by such a one: there Python does.
 
     Args:
-        kind: The class. Its ``not_taken``, if it has one, goes before ``NOT_TAKEN``.
+        kind: The class.
         given: The arguments by position.
         named: The others.
 
@@ -139,25 +154,9 @@ def check_call(kind: Any, given: Sequence[object], named: Mapping[str, object]) 
         )
     for name, value in named.items():
         if name not in names:
-            advice = {**NOT_TAKEN, **getattr(kind, "not_taken", {})}
-            how = advice.get(name, f"there is no such argument; {listed}")
-            how = how.format(call=call, layer=following(value))
+            how = instead_of(kind, name, value, call) or f"there is no such argument; {listed}"
             raise TypeError(f"{call} cannot be made with {name}={said(value)}: {how}.")
     raise TypeError(f"{call} lacks {' and '.join(missing)}; {listed}.")
-
-
-def following(activation: Any) -> str:
-    """What stands behind a layer in the place of its activation: ``, Softmax()``."""
-    name = getattr(activation, "__name__", type(activation).__name__)  # functions and objects
-    name = (activation if isinstance(activation, str) else name).lower().replace("_", "")
-    if activation is None or name == "linear":
-        return " alone is linear"
-    name = name.replace("swish", "silu")
-    layers = sys.modules["backprop.layers"]
-    found = [key for key in layers.__all__ if key.lower() == name]
-    if not found or not getattr(layers, found[0]).is_activation:
-        return ", and behind it one such as ReLU()"
-    return f", {found[0]}()"
 
 
 def check_brackets(kind: Any, given: Sequence[object], names: Sequence[str]) -> None:

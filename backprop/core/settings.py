@@ -14,9 +14,9 @@ from typing import Any, Self
 from backprop.core.buffers import Buffers, writable
 from backprop.core.errors import said
 from backprop.core.lookup import (
-    NOT_TAKEN,
     arguments_of,
     check_call,
+    instead_of,
     names_of_others,
     other_arguments,
     takes,
@@ -311,7 +311,7 @@ def check_read(made: Any, name: str, value: Any) -> None:
         and (made.own_names or takes(kind, each) or hasattr(there, "__set__"))
     ]
     found = difflib.get_close_matches(name.lower(), known, 1, 0.75)
-    advice = {**NOT_TAKEN, **getattr(kind, "not_taken", {})}.get(name, "")
+    advice = instead_of(kind, name, value, f"{kind.__name__}(…)")
     alias = [each for each in ALIASES.get(name, "").split(" or ") if each in known]
     if alias:
         advice = f"set {alias[0]}"
@@ -321,5 +321,4 @@ def check_read(made: Any, name: str, value: Any) -> None:
         advice = f"others have it, such as {others[name]}"
     if advice or not made.own_names:
         advice = advice or "names of your own may begin with _"
-        advice = advice.format(call=f"{kind.__name__}(…)", layer=", ReLU()")
         raise AttributeError(f"nobody reads {name!r} of {kind.__name__}: {advice}.")

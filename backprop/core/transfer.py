@@ -81,7 +81,7 @@ def check_none_kept(layers: Sequence[Any]) -> None:
             if part._kept:
                 raise NotBuiltError(
                     f"{part} is a copy with weights, but a file has no weights of a model that is "
-                    f"not built: call model.build((None, n_features)) before model.save, or fit it."
+                    f"not built: call model.build((None, *X.shape[1:])) first, or fit it."
                 )
 
 

@@ -11,6 +11,7 @@ from backprop.core.settings import from_package
 from backprop.core.types import Array
 from backprop.core.walk import objects_in
 from backprop.layers import Layer
+from backprop.layers.unregistered import arrays_in, differs, forward_or_none, is_weight
 
 
 def unregistered(layer: Layer, X: Array) -> list[str]:
@@ -25,14 +26,12 @@ def unregistered(layer: Layer, X: Array) -> list[str]:
     """
     layer = copy.deepcopy(layer)
     layer.forward(X.copy(), training=True)  # which may make an array
-    owned = [array for p in layer.parameters for array in (p.value, p.gradient)]
     expected = forward_or_none(copy.deepcopy(layer), X)
     found = []
-    for path, part in objects_in(layer):
-        if is_weight(part) and not any(np.may_share_memory(part, array) for array in owned):
-            trial = copy.deepcopy(layer)
-            if differs(trial, X, dict(objects_in(trial))[path], expected):
-                found.append(f"self{path}")
+    for path, _ in arrays_in(layer):
+        trial = copy.deepcopy(layer)
+        if differs(trial, X, dict(objects_in(trial))[path], expected):
+            found.append(f"self{path}")
     layers = [part for _, part in objects_in(layer) if isinstance(part, Layer)]
     for kind in dict.fromkeys(map(type, layers)):
         for path, part in shared_by(kind):
@@ -40,24 +39,6 @@ def unregistered(layer: Layer, X: Array) -> list[str]:
             if tried and differs(copy.deepcopy(layer), X, part, expected):
                 found.append(path)
     return found
-
-
-def is_weight(part: object) -> bool:
-    """Whether it may be an array of weights."""
-    return isinstance(part, np.ndarray) and part.dtype.kind == "f" and part.size > 0
-
-
-def differs(layer: Layer, X: Array, array: Array, expected: Array | None) -> bool:
-    """Whether the output becomes another one when this array is changed; it is put back."""
-    if not array.flags.writeable or expected is None:
-        return False
-    kept = array.copy()
-    array += np.linspace(1, 2, array.size).reshape(array.shape)  # what is added to all may cancel
-    try:
-        changed = forward_or_none(layer, X)
-    finally:
-        array[...] = kept
-    return changed is not None and not np.array_equal(changed, expected, equal_nan=True)
 
 
 def shared_by(kind: type) -> Iterator[tuple[str, Any]]:
@@ -96,12 +77,3 @@ def names_in(code: CodeType) -> set[str]:
     """The names that a function, or one inside it, looks up."""
     inside = [names_in(each) for each in code.co_consts if isinstance(each, CodeType)]
     return set(code.co_names).union(*inside)
-
-
-def forward_or_none(layer: Layer, X: Array) -> Array | None:
-    """The output of an inference pass; None where the layer cannot make one."""
-    try:
-        with np.errstate(all="ignore"):
-            return np.asarray(layer.forward(X.copy(), training=False))
-    except Exception:  # of a user's layer, and with arrays that were changed: it may be any
-        return None

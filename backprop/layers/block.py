@@ -27,6 +27,7 @@ from backprop.layers.returned import (
     inferred_by_own,
     penalty_of,
 )
+from backprop.layers.unregistered import warn_of_unregistered
 
 ADVICE = "a model gets more layers by add(…), a block is made of all of its layers"
 """What to do in the place of changing the layers of what is made of layers."""
@@ -207,6 +208,8 @@ def outputs_through(
                 Y = Y.astype(layer.dtype, copy=False)  # NumPy may have made float64 or bool of it
             if training:
                 vars(layer)["_received"] = X.shape
+                if before is not None:
+                    warn_of_unregistered(layer, X)
             else:
                 Y = inferred_by_own(layer, X, Y, masked)
         if mask is not None or layer.makes_mask:

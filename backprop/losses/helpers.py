@@ -85,11 +85,18 @@ def as_rows(target: Array, output_shape: Shape) -> str:
 
 def for_each_output(target: Array, output_shape: Shape) -> str:
     """What to do about targets that are not one for each output."""
+    shape, sizes = target.shape[1:], target.shape[1 : len(output_shape)]  # sizes (H, W), or (T,)
+    if len(shape) == 2 and sizes == (1,) != output_shape[:-1]:
+        return at_each_step(1)
+    if len(shape) > 1 and len(output_shape) > 1 and math.prod(shape) == output_shape[-1]:
+        return (
+            "layers such as Dense and Conv2D work on the last axis and keep the others: put "
+            f"Flatten() in front of the first Dense layer, and Reshape({shape}) at the end."
+        )
     if target.ndim > len(output_shape) + 1:
         return at_each_step(target.shape[1])
-    sizes = target.shape[1 : len(output_shape)]  # (H, W), or (T,)
-    if target.ndim > 2 and sizes != output_shape[:-1]:
-        return other_sizes(len(sizes))
+    if len(shape) > 1 and sizes != output_shape[:-1]:
+        return other_sizes(shape, len(sizes))
     rows = ""
     if are_indices(target, output_shape) and target.dtype.kind in "iub":
         code = as_rows(target, output_shape)
@@ -99,14 +106,25 @@ def for_each_output(target: Array, output_shape: Shape) -> str:
     )
 
 
-def other_sizes(axes: int) -> str:
-    """What to do about targets of other rows and columns, or of another number of steps."""
-    kept, restored = "as many steps", "Conv1DTranspose or UpSampling1D"
+def other_sizes(shape: Shape, axes: int) -> str:
+    """What to do about targets of other rows and columns, or of another number of steps.
+
+    Args:
+        shape: That of one target.
+        axes: How many axes the outputs have before the last one.
+    """
+    kept, restored, forecast = "as many steps", "Conv1DTranspose or UpSampling1D", ""
     if axes == 2:
         kept, restored = "as many rows and columns", "Conv2DTranspose or UpSampling2D"
+    elif axes == 1:
+        forecast = (
+            f" To predict {shape[0]} steps of each sequence, end with Dense({math.prod(shape)}), "
+            f"Reshape({shape}), behind a layer that makes one row of each sequence, such as an "
+            "LSTM without return_sequences=True."
+        )
     return (
         f"let both have {kept}: convolutions and pooling with padding='same' cut no border off, "
-        f"and {restored} undoes strides."
+        f"and {restored} undoes strides.{forecast}"
     )
 
 

@@ -46,7 +46,7 @@ class Weights(KnowsElsewhere, WithoutItems, Settings):
         if self._parameters is None:
             raise NotBuiltError(
                 "the model is not built, so that it has no parameters yet: call "
-                "build((None, n_features)), start with Input((n_features,)), or fit it."
+                "build((None, *X.shape[1:])), start with Input(X.shape[1:]), or fit it."
             )
         return self._parameters
 

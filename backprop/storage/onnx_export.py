@@ -56,7 +56,7 @@ def onnx_model(model: Any, logits: bool = False) -> Any:
     if not layers or shape is None:
         raise NotBuiltError(
             "the model has no layers, or is not built, so that there is nothing to export yet: "
-            "call build((None, n_features)), or fit it."
+            "call build((None, *X.shape[1:])), or fit it."
         )
     last = unfold(layers)[-1]
     ends = type(last) in (Softmax, Sigmoid)

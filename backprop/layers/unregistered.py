@@ -1,0 +1,106 @@
+"""Finds weights of layers of the user's own that are none of their parameters."""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from copy import deepcopy
+from itertools import count
+
+import numpy as np
+
+from backprop.core import console
+from backprop.core.types import Array
+from backprop.core.walk import objects_in
+from backprop.layers.base import Layer
+
+OWN = re.compile(r"\.\w+(\[[^]]*\])*")
+"""The way to what a layer holds itself: ``.W``, ``.params['W']``, and not ``.inner[0].W``."""
+
+
+def warn_of_unregistered(layer: Layer, X: Array) -> None:
+    """Warns of arrays that a layer computes with and has gradients of, and that are no parameters.
+
+    Layers hold constants, too: an array is taken for a weight if the output depends on it and
+    ``backward`` changes it, or leaves another one of its shape. This is tried in a copy of the
+    layer, since ``backward`` of a first layer without parameters is never called.
+
+    Args:
+        layer: A layer of the user's own, after its first training pass.
+        X: The inputs of that pass.
+    """
+    if all(array.shape[:1] == X.shape[:1] for _, array in arrays_in(layer)):
+        return  # it holds nothing but what it keeps of the samples
+    found: list[str] = []
+    with suppress(Exception), np.errstate(all="ignore"):  # of the user's code: it may be any
+        found += weights_with_gradients(layer, X)
+    if not found or not layer.trainable:
+        return
+    which = f"self{found[0]}"
+    name = re.findall("[^][.']+", which)[-1]
+    console.warn(
+        f"{layer} has weights that are no parameters, self{', self'.join(found)}: "
+        f"its backward makes their gradients or changes them, but no optimizer trains them, and no "
+        f"file has them. Write {which} = self.add_parameter({name!r}, shape) in make_parameters, "
+        f"compute with {which}.value, and let backward write into {which}.gradient[...]."
+    )
+
+
+def weights_with_gradients(layer: Layer, X: Array) -> Iterator[str]:
+    """The ways to such arrays, in attributes of the layer and in lists and dicts there."""
+    twin = deepcopy(layer)
+    held = {n for _, array in arrays_in(twin) for n in array.shape}
+    rows = next(n for n in count(2) if n not in held)  # so that only gradients have such shapes
+    Y = twin.forward(np.resize(X, (rows, *X.shape[1:])), training=True)
+    before = {path: (array, array.copy()) for path, array in arrays_in(twin)}
+    twin.backward(np.ones_like(Y))
+    kept, shapes = [], set()
+    for path, array in arrays_in(twin):
+        there, value = before.get(path, (None, array))
+        if there is not None:
+            kept.append((path, array.shape))
+        if there is not array or not np.array_equal(array, value, equal_nan=True):
+            shapes.add(array.shape)
+    shapes -= {p.shape for p in layer.parameters if p.learned}  # whose gradients they may be
+    for path, shape in kept:
+        if shape in shapes and OWN.fullmatch(path):
+            trial = deepcopy(layer)
+            expected = forward_or_none(deepcopy(layer), X)
+            if differs(trial, X, dict(objects_in(trial))[path], expected):
+                yield path
+
+
+def arrays_in(layer: Layer) -> list[tuple[str, Array]]:
+    """The arrays of numbers that a layer holds, but those of its parameters."""
+    owned = [array for p in layer.parameters for array in (p.value, p.gradient)]
+    return [
+        (path, part)
+        for path, part in objects_in(layer)
+        if is_weight(part) and not any(np.may_share_memory(part, array) for array in owned)
+    ]
+
+
+def is_weight(part: object) -> bool:
+    """Whether it may be an array of weights."""
+    return isinstance(part, np.ndarray) and part.dtype.kind == "f" and part.size > 0
+
+
+def differs(layer: Layer, X: Array, array: Array, expected: Array | None) -> bool:
+    """Whether the output becomes another one when this array is changed; it is put back."""
+    if not array.flags.writeable or expected is None:
+        return False
+    kept = array.copy()
+    array += np.linspace(1, 2, array.size).reshape(array.shape)  # what is added to all may cancel
+    try:
+        changed = forward_or_none(layer, X)
+    finally:
+        array[...] = kept
+    return changed is not None and not np.array_equal(changed, expected, equal_nan=True)
+
+
+def forward_or_none(layer: Layer, X: Array) -> Array | None:
+    """The output of an inference pass; None where the layer cannot make one."""
+    try:
+        with np.errstate(all="ignore"):
+            return layer.forward(X.copy(), training=False)
+    except Exception:  # of a user's layer, and with arrays that were changed: it may be any
+        return None

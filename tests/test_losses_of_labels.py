@@ -212,6 +212,20 @@ def test_more_outputs_are_no_advice_for_a_negative_class(rng):
     model.fit(X, LABELS - 1, verbose=0)
 
 
+def test_a_mark_far_above_the_classes_is_told_how_it_is_ignored(rng):
+    X, y = rng.normal(size=(12, 4)), np.where(LABELS == 2, 255, LABELS)
+    model = Sequential([Dense(2), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match=r"from 0, or if .* pass ignore_class=255 to") as caught:
+        model.fit(X, y, verbose=0)
+    assert "more units" not in str(caught.value)
+    model.compile("sgd", SparseCategoricalCrossentropy(ignore_class=255))
+    model.fit(X, y, verbose=0)
+    for classes in (LABELS, np.arange(12)):  # no marks: more classes than outputs
+        with pytest.raises(ValueError, match="give the last layer more units"):
+            model.fit(X, classes, verbose=0)
+
+
 def test_a_loss_that_ignores_no_class_names_weights_for_a_negative_one(rng):
     X, y = rng.normal(size=(12, 4)), np.where(LABELS == 2, -1, LABELS)
     model = Sequential([Dense(2), Softmax()], seed=0)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 import scipy.sparse
 import sklearn.base
+from sklearn.preprocessing import MultiLabelBinarizer
 
 import backprop as bp
 from backprop.core.errors import ShapeError
@@ -21,7 +22,7 @@ from backprop.estimators import (
     SequentialClassifier,
     SequentialRegressor,
 )
-from backprop.layers import Dense
+from backprop.layers import Dense, Sigmoid
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -29,6 +30,7 @@ N = 12
 X = np.random.default_rng(0).standard_normal((N, 2))
 TARGETS = X[:, 0]
 LABELS = np.arange(N) % 2
+ROWS = np.eye(2)[LABELS]
 
 
 def build(n_features, n_outputs):
@@ -366,6 +368,35 @@ def test_vectors_beside_other_columns_are_told_what_to_do(estimator, y):
         estimator.fit(X, pd.DataFrame({"t": list(X)}))
     with pytest.raises(ValueError, match=r"X holds rows of unequal length \(2, 1\)"):
         estimator.fit(pd.Series([[1, 2], [3]] * (N // 2)), y)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [["a"], ["a", "b"], []] * 4,
+        [(0,), (0, 1), ()] * 4,
+        pd.Series([["a"], ["a", "b"], []] * 4),
+        np.array([[0], [0, 1], []] * 4, object),
+        [{"a"}, {"a", "b"}, set()] * 4,
+        pd.Series([{0}, {0, 1}, set()] * 4),
+    ],
+    ids=["lists", "tuples", "column", "array", "sets", "column of sets"],
+)
+def test_lists_of_the_classes_of_each_sample_are_told_how_they_become_rows(labels):
+    model = bp.Sequential([Dense(2), Sigmoid()], seed=0)
+    model.compile("sgd", "binary_crossentropy")
+    words = (
+        r"y (holds rows of unequal length|must hold).* MultiLabelBinarizer\(\)\.fit_transform\(y\)"
+    )
+    for fit in (
+        lambda y: MLPClassifier(**SMALL).fit(X, y),
+        lambda y: SequentialClassifier(build, epochs=1).fit(X, y),
+        lambda y: model.fit(X, y, verbose=0),
+        lambda y: model.fit(X, ROWS, validation_data=(X, y), verbose=0),
+    ):
+        with pytest.raises((TypeError, ValueError), match=words):
+            fit(labels)
+        fit(MultiLabelBinarizer().fit_transform(labels))
 
 
 def test_a_weight_that_overflows_is_named():

@@ -10,7 +10,7 @@ from loss_cases import train
 
 from backprop import Sequential, metrics
 from backprop.core.errors import ShapeError
-from backprop.layers import Dense, Input, Softmax, Tanh, UnitNormalization
+from backprop.layers import Dense, Input, Sigmoid, Softmax, Tanh, UnitNormalization
 from backprop.losses import (
     CategoricalGeneralizedCrossEntropy,
     Circle,
@@ -210,6 +210,52 @@ def test_more_outputs_are_no_advice_for_a_negative_class(rng):
     assert "more units" not in str(caught.value)
     model.compile("sgd", SparseCategoricalCrossentropy(ignore_class=-1))
     model.fit(X, LABELS - 1, verbose=0)
+
+
+def test_a_mark_far_above_the_classes_is_told_how_it_is_ignored(rng):
+    X, y = rng.normal(size=(12, 4)), np.where(LABELS == 2, 255, LABELS)
+    model = Sequential([Dense(2), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match=r"from 0, or if .* pass ignore_class=255 to") as caught:
+        model.fit(X, y, verbose=0)
+    assert "more units" not in str(caught.value)
+    model.compile("sgd", SparseCategoricalCrossentropy(ignore_class=255))
+    model.fit(X, y, verbose=0)
+    for classes in (LABELS, np.arange(12)):  # no marks: more classes than outputs
+        with pytest.raises(ValueError, match="give the last layer more units"):
+            model.fit(X, classes, verbose=0)
+
+
+@pytest.mark.parametrize("loss", ["binary_crossentropy", "binary_focal_crossentropy"])
+def test_answers_that_are_not_known_are_told_to_weigh_nothing(loss, rng):
+    X, known = rng.normal(size=(12, 4)), rng.random((12, 3)) < 0.7
+    y = np.where(known, rng.integers(0, 2, (12, 3)), -1)
+    model = Sequential([Dense(3), Sigmoid()], seed=0)
+    model.compile("sgd", loss, weighted_metrics=["binary_accuracy"])
+    advice = r"write 0 and give it the weight 0, np\.maximum\(y, 0\) with sample_weight=y >= 0"
+    with pytest.raises(ValueError, match=advice) as caught:
+        model.fit(X, y, verbose=0)
+    assert "mse" not in str(caught.value)
+    model.fit(X, np.maximum(y, 0), sample_weight=y >= 0, verbose=0)
+    _, found = model.evaluate(X, np.maximum(y, 0), sample_weight=y >= 0)
+    hits = (model.predict(X) > 0.5) == y
+    assert found == pytest.approx(hits[known].mean())
+    with pytest.raises(ValueError, match="a factor for each sample goes into sample_weight"):
+        model.fit(X, np.eye(3)[LABELS] * rng.choice([-1, 1], (12, 1)), verbose=0)
+
+
+@pytest.mark.parametrize("axis", [(), (1,)], ids=["(N, T)", "(N, T, 1)"])
+def test_steps_without_an_answer_are_told_to_weigh_nothing(axis, rng):
+    X, y = rng.normal(size=(12, 5, 2)), rng.integers(-1, 2, (12, 5, *axis))
+    model = Sequential([Dense(1), Sigmoid()], seed=0)
+    model.compile("sgd", "binary_crossentropy", weighted_metrics=["accuracy"])
+    with pytest.raises(ValueError, match=r"np\.maximum\(y, 0\) with sample_weight=y >= 0"):
+        model.fit(X, y, verbose=0)
+    model.fit(X, np.maximum(y, 0), sample_weight=y >= 0, verbose=0)
+    _, found = model.evaluate(X, np.maximum(y, 0), sample_weight=y >= 0)
+    known = y.reshape(12, 5) >= 0
+    hits = (model.predict(X)[..., 0] > 0.5) == y.reshape(12, 5)
+    assert found == pytest.approx(hits[known].mean())
 
 
 def test_a_loss_that_ignores_no_class_names_weights_for_a_negative_one(rng):

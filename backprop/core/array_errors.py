@@ -39,10 +39,19 @@ def ragged(name: str, rows: Any) -> ShapeError:
         return ragged_within(name, rows)
     shown = ", ".join(map(str, lengths[:3])) + ", …" * (len(lengths) > 3)
     images = " Images are resized to one size." if len((*shapes, ())[0]) > 1 else ""
+    code = name.removeprefix("validation ")
+    labels = f" If they are {binarized(code)}." if code == "y" or code.startswith("y['") else ""
     return ShapeError(
         f"{name} holds rows of unequal length ({shown}): give all of its rows the same length. If "
-        f"they are sequences, datasets.pad_sequences({name.removeprefix('validation ')}) makes "
-        f"them one array.{images}"
+        f"they are sequences, datasets.pad_sequences({code}) makes them one array.{images}{labels}"
+    )
+
+
+def binarized(code: str) -> str:
+    """What to do about targets that are several classes for each sample."""
+    return (
+        f"the classes of each sample, which may have several or none, pass a 0 or 1 for each "
+        f"class, such as scikit-learn's MultiLabelBinarizer().fit_transform({code})"
     )
 
 
@@ -223,9 +232,12 @@ def check_one_kind(labels: Array, name: str) -> None:
         for kind in [*text[:1], *wrong][:2]:
             index = first_of(labels, kind)
             shown.append(f"{place(index)} holds the {kind.__name__} {said(labels[tuple(index)])}")
+        advice = f"pass text, such as np.asarray({name}).astype(str)"
+        if all(issubclass(kind, set | frozenset) for kind in kinds):
+            advice = f"of {binarized(name)}"
         raise TypeError(
             f"{name} must hold labels of one kind, text or numbers, but {' and '.join(shown)}: "
-            f"pass text, such as np.asarray({name}).astype(str)."
+            f"{advice}."
         )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from backprop.core.array_errors import (
     array_code,
+    binarized,
     check_no_gap,
     describe,
     first_not_finite,
@@ -166,9 +167,11 @@ def from_objects(x: Array, name: str, column: str = "") -> Array:
                 raise TypeError(f"{name} must hold numbers, but it is {describe(x[()], name)}")
             index = first_of(x, kind)
             value = x[tuple(index)]
+            sets = issubclass(kind, set | frozenset) and name in ("y", "validation y")
+            advice = f"of {binarized('y')}" if sets else "convert it to numbers first"
             raise TypeError(
                 f"{name} must hold numbers, but {place(index)}{column} holds the "
-                f"{kind.__name__} {said(value)}: convert it to numbers first."
+                f"{kind.__name__} {said(value)}: {advice}."
             )
     if all(issubclass(kind, bool | np.bool_) for kind in kinds):
         return x.astype(bool)

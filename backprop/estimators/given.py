@@ -120,8 +120,8 @@ def as_labels(y: Any, name: str) -> Any:
         return y
     try:
         found = np.asarray(y)
-    except ValueError:  # rows of different lengths, which scikit-learn refuses
-        return y
+    except ValueError:  # rows of different lengths
+        return to_array(y, name)  # which says so
     except Exception:  # of other libraries
         found = asarray(y, name)  # which says what it cannot read
     if found.dtype.kind in "mM":

@@ -68,7 +68,7 @@ class BinaryCrossentropy(CrossEntropy):
         Raises:
             ValueError: A target lies outside.
         """
-        return check_shares(super().check_target(target, output_shape, dtype), f"{self}")
+        return check_shares(super().check_target(target, output_shape, dtype), self)
 
     def values(self, prediction: Array, target: Array) -> Array:
         """The mean over the outputs of −log of the probability given to what came true."""

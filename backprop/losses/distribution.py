@@ -93,7 +93,7 @@ class KLDivergence(Loss):
         """
         target = super().check_target(target, output_shape, dtype)
         check_several_outputs(self, output_shape)
-        return check_shares(target, f"{self}")
+        return check_shares(target, self)
 
     def values(self, prediction: Array, target: Array) -> Array:
         """Σ_k y_k (log y_k − log p_k)."""

@@ -60,7 +60,7 @@ class Tversky(Loss):
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Targets between 0 and 1 (see ``Loss.check_target``)."""
-        return check_shares(super().check_target(target, output_shape, dtype), f"{self}")
+        return check_shares(super().check_target(target, output_shape, dtype), self)
 
     def check_weight(self, weight: Array, n: int, output_shape: Shape, dtype: Any) -> Array:
         """A number for each sample: its parts have no ℓ of their own."""

@@ -82,7 +82,7 @@ class OneHotTargets(Loss):
         """Targets between 0 and 1; refuses a single output, which would always be right."""
         target = super().check_target(target, output_shape, dtype)
         check_several_outputs(self, output_shape)
-        return check_shares(target, f"{self}")
+        return check_shares(target, self)
 
     def shape_hint(self, target: Array, output_shape: Shape) -> str:
         """Class indices belong to the sparse loss, or are made rows; other numbers are neither."""
@@ -100,7 +100,7 @@ class OneHotTargets(Loss):
         return super().shape_hint(target, output_shape)
 
 
-def check_shares(target: Array, loss: str) -> Array:
+def check_shares(target: Array, loss: Any) -> Array:
     """The targets, if they lie between 0 and 1.
 
     Raises:
@@ -121,6 +121,11 @@ def check_shares(target: Array, loss: str) -> Array:
                 "divide by the largest number that there may be, 255 of images, or if they number "
                 "classes take loss='sparse_categorical_crossentropy'"
             )
+        elif has_marks(target) and (target.shape[-1] == 1 or loss.weighs_outputs()):
+            advice = (
+                "where -1 marks an answer that is not known, write 0 and give it the weight 0, "
+                "np.maximum(y, 0) with sample_weight=y >= 0"
+            )
         elif target.shape[-1] > 1 and (abs(target) != 1).any():
             advice = (
                 "numbers to be predicted as such take loss='mse', and a factor for each sample "
@@ -131,3 +136,10 @@ def check_shares(target: Array, loss: str) -> Array:
             f"to {target.max():.4g}: {advice}."
         )
     return target
+
+
+def has_marks(target: Array) -> bool:
+    """Whether samples hold 0, 1 and −1, which marks what is missing: no one-hot rows."""
+    several = np.count_nonzero(target, axis=-1) != 1
+    found = (target == 0).any() and np.isin(target, (-1, 0, 1)).all()
+    return bool(target[0].size > 1 and found and several.any())

@@ -124,9 +124,10 @@ class SparseCategoricalCrossentropy(CrossEntropy):
         if unknown.any():
             wrong = target.flat[np.flatnonzero(unknown)[0]]
             instead = "give the last layer more units"
-            if wrong < 0 and not takes(type(self), "ignore_class"):
+            alone = wrong > n_classes and (target[unknown] == wrong).all()  # 255 in masks of images
+            if (wrong < 0 or alone) and not takes(type(self), "ignore_class"):
                 instead = "where it marks what is not to count, write 0 and the sample_weight 0"
-            elif wrong < 0:
+            elif wrong < 0 or alone:
                 instead = (
                     f"if it marks what is not to count, pass ignore_class={wrong:g} to the loss"
                 )

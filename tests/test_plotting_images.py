@@ -82,6 +82,16 @@ def test_saliency_is_the_size_of_the_gradient(rng):
     np.testing.assert_array_equal(slope.get_array(), np.abs(gradient[:, :, 0]))
 
 
+@pytest.mark.parametrize("standardized", [True, False])
+def test_saliency_draws_images_in_colour_of_any_scale(rng, standardized):
+    """Of bytes everything above 1 was white, of standardized images everything below 0 black."""
+    image = np.round(rng.random((4, 4, 3)) * 255)
+    X = (image - 128) / 64 if standardized else image.astype(np.uint8)
+    drawn = pictures(plotting.saliency(X, image))[0].get_array()
+    span = image.max() - image.min()
+    np.testing.assert_allclose(drawn, (image - image.min()) / span, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

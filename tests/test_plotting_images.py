@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import backprop as bp
 from backprop import plotting
 from backprop.plotting.heat_maps import heat_maps
 
@@ -28,6 +29,17 @@ def test_filters_of_three_channels_are_drawn_in_colour(rng):
     for picture in found:
         assert picture.get_array().min() == 0
         assert picture.get_array().max() == 1
+
+
+def test_filters_of_a_transposed_convolution_stand_before_its_channels():
+    """Its W is ``(kh, kw, filters, channels)``: its channels were drawn as its filters."""
+    layer = bp.layers.Conv2DTranspose(5, 3)
+    bp.Sequential([bp.Input((4, 4, 2)), layer], seed=0)
+    figure = plotting.filters(layer, channel=1)
+    assert len(pictures(figure)) == 5
+    for k, picture in enumerate(pictures(figure)):
+        np.testing.assert_array_equal(picture.get_array(), layer.W[:, :, k, 1])
+    assert "for channel 1 of 2" in figure.get_supxlabel()
 
 
 def test_feature_maps_have_a_picture_for_each_channel(rng):
@@ -96,6 +108,10 @@ def test_saliency_draws_images_in_colour_of_any_scale(rng, standardized):
     ("call", "message"),
     [
         (lambda: plotting.filters(np.ones((3, 3))), "W must be a non-empty array with 4 axes"),
+        (
+            lambda: plotting.filters(np.ones((3, 3, 2))),
+            "pass a convolution of images that is built",
+        ),
         (lambda: plotting.filters(np.ones((3, 3, 2, 4)), 2), "channel must lie between 0 and 1"),
         (lambda: plotting.feature_maps(np.ones((2, 3, 3, 1))), "A must be a non-empty array"),
         (lambda: plotting.saliency(np.ones((3, 3)), np.ones((3, 4))), "the same shape"),

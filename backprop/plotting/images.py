@@ -42,7 +42,11 @@ def filters(W: Any, channel: int | None = None, path: FilePath | None = None) ->
         >>> model = bp.Sequential([bp.Input((8, 8, 1)), layer], seed=0)
         >>> figure = bp.plotting.filters(layer, path="filters.png")
     """
-    weights = finite_array("W", getattr(W, "W", W), 4, ": pass a convolution that is built")
+    weights = finite_array(
+        "W", getattr(W, "W", W), 4, ": pass a convolution of images that is built"
+    )
+    if getattr(W, "kernel_axes", ())[:1] == ("filter",):  # of a transposed convolution
+        weights = weights.swapaxes(2, 3)
     n_channels = weights.shape[2]
     if channel is None and n_channels == 3:
         low, high = weights.min(axis=(0, 1, 2)), weights.max(axis=(0, 1, 2))

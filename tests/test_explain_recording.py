@@ -303,6 +303,21 @@ def test_a_single_sequence_needs_no_built_model(body: Any, rng: np.random.Genera
     assert model.input_shape is None
 
 
+def test_a_single_image_is_told_by_its_target(rng: np.random.Generator) -> None:
+    """``Flatten`` takes an image of 4 × 3 and rows of 3 alike: it was taken for 4 samples."""
+    model = bp.Sequential([bp.layers.Flatten(), Dense(3), bp.layers.Softmax()], seed=0)
+    X = rng.random((4, 3))
+    for loss, y in (
+        ("sparse_categorical_crossentropy", 2),
+        ("categorical_crossentropy", [0, 0, 1]),
+    ):
+        model.compile("sgd", loss)
+        assert model.explain(X, y).X.shape == (1, 4, 3)
+        assert model.explain(X[:3], np.eye(3) if y != 2 else [0, 1, 2]).X.shape == (3, 3)
+        with pytest.raises(ValueError, match="x has 4 samples, but y has the shape"):
+            model.explain(X, np.ones(2))
+
+
 def test_places_that_are_none_are_named(example: Explanation) -> None:
     for place in (None, 0.5):
         with pytest.raises(TypeError, match=f"by its name or its position, not by {place}"):

@@ -652,6 +652,44 @@ def test_confusion_with_a_class_without_samples() -> None:
     np.testing.assert_array_equal(axes.images[0].get_array(), [[0, 0], [0.25, 0.75]])
 
 
+def test_confusion_of_shares_of_rows_counts_nobody() -> None:
+    """The title said "2.166666667 of 3 correct", and cells had ten digits."""
+    axes, bar = confusion_matrix([[0.5, 0.5, 0], [0, 1, 0], [1 / 3, 0, 2 / 3]]).axes
+    assert texts(axes) == ["0.5", "0.5", "0", "0", "1", "0", "0.33", "0", "0.67"]
+    assert axes.get_title() == "72.2% correct in the mean over the true classes"
+    assert bar.get_ylabel() == "share of the true class"
+    rounded, _ = confusion_matrix([[0.33, 0.33, 0.33], [0, 1, 0], [0, 0, 0]]).axes
+    assert rounded.get_title().startswith("66.8% correct in the mean")  # (0.33 + 1) / 1.99
+
+
+def test_confusion_of_shares_of_columns_colours_them() -> None:
+    """They were divided by the sums of their rows, which mean nothing."""
+    matrix = np.array([[0.8, 0.4], [0.2, 0.6]])
+    axes, bar = confusion_matrix(matrix).axes
+    np.testing.assert_allclose(axes.images[0].get_array(), matrix)
+    assert bar.get_ylabel() == "share of the predicted class"
+    assert axes.get_title() == "70.0% correct in the mean over the predicted classes"
+
+
+def test_confusion_of_shares_of_all_and_of_weights() -> None:
+    axes = confusion_matrix([[0.3, 0.1], [0.1, 0.5]]).axes[0]
+    assert axes.get_title() == "0.8 of 1 correct (80.0%)"
+    np.testing.assert_allclose(axes.images[0].get_array()[0], [0.75, 0.25])
+    weighted = confusion_matrix([[20 / 3, 2.5], [0, 100.0]]).axes[0]
+    assert texts(weighted) == ["6.67", "2.5", "0", "100"]
+    assert weighted.get_title() == "106.67 of 109.17 correct (97.7%)"
+
+
+def test_confusion_takes_no_margins() -> None:
+    """Their sums stood among the classes, and the samples were counted twice as right."""
+    pandas = pytest.importorskip("pandas")
+    true, guess = pandas.Series([0, 1, 1]), pandas.Series([0, 1, 0])
+    matrix = pandas.crosstab(true, guess, margins=True)
+    with pytest.raises(ValueError, match=r"pass matrix\.iloc\[:-1, :-1\], or leave out margins"):
+        confusion_matrix(matrix)
+    assert confusion_matrix(matrix.iloc[:-1, :-1]).axes[0].get_title() == "2 of 3 correct (66.7%)"
+
+
 @pytest.mark.parametrize(
     ("matrix", "message"),
     [

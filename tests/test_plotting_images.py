@@ -36,6 +36,17 @@ def test_filters_of_three_channels_are_drawn_in_colour(rng):
         assert picture.get_array().max() == 1
 
 
+def test_filters_of_a_transposed_convolution_stand_before_its_channels():
+    """Its W is ``(kh, kw, filters, channels)``: its channels were drawn as its filters."""
+    layer = bp.layers.Conv2DTranspose(5, 3)
+    bp.Sequential([bp.Input((4, 4, 2)), layer], seed=0)
+    figure = plotting.filters(layer, channel=1)
+    assert len(pictures(figure)) == 5
+    for k, picture in enumerate(pictures(figure)):
+        np.testing.assert_array_equal(picture.get_array(), layer.W[:, :, k, 1])
+    assert "for channel 1 of 2" in figure.get_supxlabel()
+
+
 def test_feature_maps_have_a_picture_for_each_channel(rng):
     A = rng.standard_normal((1, 6, 5, 3))
     found = pictures(plotting.feature_maps(A))
@@ -88,10 +99,24 @@ def test_saliency_is_the_size_of_the_gradient(rng):
     np.testing.assert_array_equal(slope.get_array(), np.abs(gradient[:, :, 0]))
 
 
+@pytest.mark.parametrize("standardized", [True, False])
+def test_saliency_draws_images_in_colour_of_any_scale(rng, standardized):
+    """Of bytes everything above 1 was white, of standardized images everything below 0 black."""
+    image = np.round(rng.random((4, 4, 3)) * 255)
+    X = (image - 128) / 64 if standardized else image.astype(np.uint8)
+    drawn = pictures(plotting.saliency(X, image))[0].get_array()
+    span = image.max() - image.min()
+    np.testing.assert_allclose(drawn, (image - image.min()) / span, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: plotting.filters(np.ones((3, 3))), "W must be a non-empty array with 4 axes"),
+        (
+            lambda: plotting.filters(np.ones((3, 3, 2))),
+            "pass a convolution of images that is built",
+        ),
         (lambda: plotting.filters(np.ones((3, 3, 2, 4)), 2), "channel must lie between 0 and 1"),
         (lambda: plotting.feature_maps(np.ones((2, 3, 3, 1))), "A must be a non-empty array"),
         (lambda: plotting.saliency(np.ones((3, 3)), np.ones((3, 4))), "the same shape"),

@@ -193,7 +193,7 @@ def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
     check_layers_alone(model, "explain shows", "forward", "backward", "backpropagate")
     check_columns(X, model, "X")
     X = to_array(X, "X")
-    if _is_single(model, X.shape):
+    if _is_single(model, X.shape, y):
         X, y = X[np.newaxis], to_array(y, "y")[np.newaxis]
         if sample_weight is not None:
             sample_weight = to_array(sample_weight, "sample_weight")[np.newaxis]
@@ -203,16 +203,22 @@ def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
     return Data(data.X.astype(model.dtype), data.y, data.weight)
 
 
-def _is_single(model: Model, shape: Shape) -> bool:
-    """Whether an array of this shape is one sample; a model that is not built is asked for both."""
+def _is_single(model: Model, shape: Shape, y: Any) -> bool:
+    """Whether an array of this shape is one sample.
 
-    def fits(sample: Shape) -> bool:
+    A model that is not built is asked for both; where it would take both, the targets tell.
+    """
+
+    def outputs(sample: Shape) -> Shape | None:
         try:
-            shape_through(model.layers, sample)
+            return shape_through(model.layers, sample)
         except Exception:  # also one of a layer of the user's own, which build names
-            return False
-        return True
+            return None
 
     if model.input_shape is not None:
         return len(shape) == len(model.input_shape)
-    return len(shape) == 1 or (fits(shape) and not fits(shape[1:]))
+    found = outputs(shape)
+    if len(shape) == 1 or found is None or outputs(shape[1:]) is None:
+        return len(shape) == 1 or found is not None
+    target = to_array(y, "y").shape
+    return target == found[1:] == () or (target == found and target[0] != shape[0])

@@ -42,7 +42,11 @@ def filters(W: Any, channel: int | None = None, path: FilePath | None = None) ->
         >>> model = bp.Sequential([bp.Input((8, 8, 1)), layer], seed=0)
         >>> figure = bp.plotting.filters(layer, path="filters.png")
     """
-    weights = finite_array("W", getattr(W, "W", W), 4, ": pass a convolution that is built")
+    weights = finite_array(
+        "W", getattr(W, "W", W), 4, ": pass a convolution of images that is built"
+    )
+    if getattr(W, "kernel_axes", ())[:1] == ("filter",):  # of a transposed convolution
+        weights = weights.swapaxes(2, 3)
     n_channels = weights.shape[2]
     if channel is None and n_channels == 3:
         low, high = weights.min(axis=(0, 1, 2)), weights.max(axis=(0, 1, 2))
@@ -86,7 +90,8 @@ def saliency(image: Any, gradient: Any, path: FilePath | None = None) -> Figure:
     """Draws an image beside the size of ∂E/∂X: the pixels that matter most to the loss are dark.
 
     Args:
-        image: The image ``(H, W)`` or ``(H, W, C)``.
+        image: The image ``(H, W)`` or ``(H, W, C)``; one in colour is drawn from its smallest
+            number to its largest.
         gradient: ∂E/∂X for it, of the same shape; for example ``explain(x, y)[0].delta_input[0]``.
         path: Where to save the picture, if anywhere.
 
@@ -105,8 +110,11 @@ def saliency(image: Any, gradient: Any, path: FilePath | None = None) -> Figure:
             f"{picture.shape} and {slope.shape}."
         )
     size = np.abs(slope) if slope.ndim == 2 else np.abs(slope).max(axis=2)
-    if picture.ndim == 3:
-        picture = picture[:, :, 0] if picture.shape[2] != 3 else np.clip(picture, 0, 1)
+    if picture.ndim == 3 and picture.shape[2] == 3:  # which imshow draws from 0 to 1
+        low, high = picture.min(), picture.max()
+        picture = (picture - low) / max(high - low, np.finfo(float).tiny)
+    elif picture.ndim == 3:
+        picture = picture[:, :, 0]
     figure = new_figure(6.4, 3.4)
     left, right = figure.subplots(1, 2)
     left.imshow(picture, cmap="Greys")

@@ -134,13 +134,16 @@ def confusion_matrix(
 ) -> Figure:
     """Draw how often each true class (row) was predicted as each class (column).
 
-    The colour of a cell is its share of the row, on a square-root scale, so that confusions of
+    The colour of a cell is its share of the row, of a matrix of shares of the columns that of the
+    column, on a square-root scale, so that confusions of
     one in a hundred can be seen beside a diagonal near 100 %.
 
     Args:
         matrix: Counts ``(K, K)``; ``matrix[i, j]`` samples of class i were predicted as class j.
+            They may be sums of weights, or shares of each row, of each column or of the whole.
         class_names: Names of the classes; their indices by default, or the labels of a frame.
-        normalize: Write each cell's share of its row, in percent, in place of the count.
+        normalize: Write each cell's share of its row, in percent, in place of the count; of shares
+            of the columns each cell's share of its column.
         path: Where to save the picture, if anywhere.
 
     Returns:
@@ -148,7 +151,7 @@ def confusion_matrix(
 
     Raises:
         ValueError: If ``matrix`` is not square, has negative counts or a class has no name, or if
-            the rows of a frame have other labels than its columns.
+            the rows of a frame have other labels than its columns, or it has margins.
 
     Example:
         >>> matrix = bp.metrics.confusion_matrix([0, 0, 1], [0, 1, 1])
@@ -171,10 +174,18 @@ def confusion_matrix(
             f"matrix must be square and hold counts but has the shape {counts.shape} and the "
             f"smallest value {counts.min():g}."
         )
+    sums = counts[:-1].sum(axis=0)
+    if labels is not None and labels[-1] == "All" and np.allclose(counts[-1], sums):
+        raise ValueError(
+            "matrix has the sums of its rows and columns as a last class 'All': pass "
+            "matrix.iloc[:-1, :-1], or leave out margins=True."
+        )
     names = name_classes(class_names, classes, labels)[:classes]
     check_flag(normalize, "normalize")
-    totals = counts.sum(axis=1, keepdims=True)  # (K, 1)
+    by_row = not _are_shares(counts.T) or _are_shares(counts)
+    totals = counts.sum(axis=int(by_row), keepdims=True)  # (K, 1), or (1, K) of shares of columns
     shares = counts / np.where(totals > 0, totals, 1)  # (K, K); a class without samples stays 0
+    whose = "true" if by_row else "predicted"
 
     side = min(max(3.6, 1.0 + 0.5 * classes), 7.0)
     figure = new_figure(side + 1.2, side + 0.4)
@@ -184,7 +195,7 @@ def confusion_matrix(
     axes = figure.subplots()
     colour = PowerNorm(0.5, vmin=0, vmax=1)
     picture = axes.imshow(shares, cmap="Blues", norm=colour)
-    bar = figure.colorbar(picture, ax=axes, shrink=0.9, label="share of the true class")
+    bar = figure.colorbar(picture, ax=axes, shrink=0.9, label=f"share of the {whose} class")
     bar.set_ticks([0, 0.01, 0.1, 0.25, 0.5, 1])
     bar.ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     named = range(0, classes, math.ceil(classes / 40))  # more names would overlap
@@ -194,19 +205,35 @@ def confusion_matrix(
     slant(axes, names, (side - 1) / classes)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    total = counts.sum()
-    correct = np.trace(counts)
-    axes.set_title(f"{correct:.10g} of {total:.10g} correct ({correct / max(total, 1):.1%})")
+    total, correct = counts.sum(), np.trace(counts)
+    share = f"{correct / (total or 1):.1%}"
+    if _are_shares(counts) or not by_row:  # of which nobody can tell how many were right
+        axes.set_title(f"{share} correct in the mean over the {whose} classes")
+    else:
+        axes.set_title(f"{_short(correct)} of {_short(total)} correct ({share})")
     if classes <= _MOST_NUMBERED:
         size = 10.0 if classes <= 10 else 7.0
         for i, j in np.ndindex(classes, classes):
-            cell = f"{100 * shares[i, j]:.1f}" if normalize else f"{counts[i, j]:.10g}"
+            cell = f"{100 * shares[i, j]:.1f}" if normalize else _short(float(counts[i, j]))
             dark = colour(shares[i, j]) > 0.55
             pale = "0.75" if counts[i, j] == 0 else "black"
             axes.text(
                 j, i, cell, ha="center", va="center", fontsize=size, color="white" if dark else pale
             )
     return save(figure, path)
+
+
+def _are_shares(counts: Array) -> bool:
+    """Whether the rows are no counts but shares: their sums are 1, or 100 %, up to rounding."""
+    totals = counts.sum(axis=1)
+    totals = totals[totals > 0]  # a class without samples has no shares
+    sums = np.allclose(totals, 1, atol=0.05) or np.allclose(totals, 100, atol=0.5)
+    return bool(sums and (counts % 1).any())
+
+
+def _short(count: float) -> str:
+    """A count as it is; two decimals of a sum of weights, two digits of a share."""
+    return f"{count:.2g}" if count < 1 else f"{round(float(count), 2):.10g}"
 
 
 def _as_pictures(images: Array) -> Array:

@@ -12,6 +12,9 @@ from backprop.core.types import Array, Shape
 GAPS = {"NoneType", "NAType", "NaTType", "NullScalar", "MaskedConstant"}
 """The types of what stands for a missing value: Python's, pandas', PyArrow's and NumPy's."""
 
+TEXT_SHOWN = 60
+"""Characters of a text that error messages show."""
+
 NO_NUMBERS = {
     "M": "subtract a date and divide by a unit, such as np.timedelta64(1, 'D')",
     "m": "divide by a unit, such as np.timedelta64(1, 'D')",
@@ -38,11 +41,16 @@ def ragged(name: str, rows: Any) -> ShapeError:
     if len(lengths) < 2:  # so that the fault lies in a row, or between their shapes
         return ragged_within(name, rows)
     shown = ", ".join(map(str, lengths[:3])) + ", …" * (len(lengths) > 3)
-    images = " Images are resized to one size." if len((*shapes, ())[0]) > 1 else ""
+    advice = " Images are resized to one size." if len((*shapes, ())[0]) > 1 else ""
+    code = name.removeprefix("validation ")
+    if code == "y":
+        advice = (
+            " If they are the classes of each sample, [[c in row for c in classes] for row in y] "
+            "says yes or no for each of the classes."
+        )
     return ShapeError(
         f"{name} holds rows of unequal length ({shown}): give all of its rows the same length. If "
-        f"they are sequences, datasets.pad_sequences({name.removeprefix('validation ')}) makes "
-        f"them one array.{images}"
+        f"they are sequences, datasets.pad_sequences({code}) makes them one array.{advice}"
     )
 
 
@@ -91,10 +99,16 @@ def refuse_kind(x: Array, start: str, what: str) -> NoReturn:
                 f"these are numbers written as text: convert them, such as by "
                 f"np.asarray({rows}, float)"
             )
-        shown = [f", {str(v)!r} in {place(index)}" for index, v in (words or texts)[:1] if index]
+        shown = [f", {quoted(v)} in {place(index)}" for index, v in (words or texts)[:1] if index]
         raise TypeError(f"{start}{what} holds text{''.join(shown)} (dtype {x.dtype}): {advice}.")
     advice = NO_NUMBERS.get(kind, "convert it")
     raise TypeError(f"{start}{what} has the dtype {x.dtype}: {advice}.")
+
+
+def quoted(text: str | bytes) -> str:
+    """Text in quotes; of a long one, such as a review or an image's file, the beginning alone."""
+    plain = bytes(text) if isinstance(text, bytes) else str(text)  # not np.str_('…')
+    return f"{plain[:TEXT_SHOWN]!r}{'…' * (len(plain) > TEXT_SHOWN)}"
 
 
 def is_written_number(text: str | bytes) -> bool:

@@ -15,6 +15,7 @@ from backprop.core.array_errors import (
     check_one_kind,
     check_present,
     describe,
+    ragged,
     refuse_gap,
     refuse_kind,
 )
@@ -113,15 +114,15 @@ def as_labels(y: Any, name: str) -> Any:
     """Labels that scikit-learn can sort: numbers among objects as numbers, text as Python's.
 
     Raises:
-        ValueError: One is missing.
+        ValueError: One is missing, or samples have several labels each, but not as many.
         TypeError: They are of several kinds, or neither text nor numbers nor dates.
     """
     if is_sparse(y):
         return y
     try:
         found = np.asarray(y)
-    except ValueError:  # rows of different lengths, which scikit-learn refuses
-        return y
+    except ValueError:
+        raise ragged(name, y) from None
     except Exception:  # of other libraries
         found = asarray(y, name)  # which says what it cannot read
     if found.dtype.kind in "mM":
@@ -181,7 +182,7 @@ def validated(estimator: Any, X: Any, *y: Any, **rules: Any) -> Any:
         found = validate_data(estimator, X, *y, **rules)
     except (TypeError, ValueError, RuntimeError) as error:
         text = isinstance(error, ValueError) and "string" in str(error)
-        if text or not isinstance(X, np.ndarray):
+        if text or not isinstance(X, np.ndarray) or X.dtype.kind == "O":
             as_numbers(X, "X", sparse=True)
         raise
     samples = found[0] if y else found

@@ -515,6 +515,18 @@ def test_the_advice_on_the_axes_of_images_is_code_for_columns_of_them_too(x):
     assert np.array_equal(eval(code, {"np": np, "x": x}), IMAGES.reshape(N, -1))
 
 
+@pytest.mark.parametrize("verb", ["fit", "evaluate", "train_on_batch"])
+@pytest.mark.parametrize("kind", [list, lambda rows: rows.tolist()])
+def test_the_advice_on_one_hot_rows_in_a_column_is_code(kind, verb):
+    y = pd.Series(kind(np.eye(3)[Y]))
+    with pytest.raises(ShapeError, match=r"or (np\.argmax.*\))\. y is a column .* begin") as caught:
+        getattr(classifier(), verb)(X, y)
+    stacked = {"np": np, "y": y}
+    exec(re.search(r"begin with (.*)\.$", str(caught.value))[1], stacked)
+    classes = eval(re.search(r"or (np\.argmax.*?\))\.", str(caught.value))[1], stacked)
+    assert np.array_equal(classes, Y)
+
+
 @pytest.mark.parametrize("kind", [list, pd.Series])
 def test_lists_of_the_classes_of_each_sample_are_told_how_they_become_targets(kind):
     """Padded, as sequences are, they became other targets, and some were trained on."""

@@ -527,6 +527,19 @@ def test_the_advice_on_one_hot_rows_in_a_column_is_code(kind, verb):
     assert np.array_equal(classes, Y)
 
 
+def test_an_open_file_is_not_to_be_joined_with_its_targets(tmp_path):
+    """All of its arrays side by side were advised: the targets among the inputs."""
+    np.savez(tmp_path / "data.npz", X=X, y=Y)
+    with np.load(tmp_path / "data.npz") as x:
+        for call in (lambda: classifier().fit(x, Y), lambda: classifier().predict(x)):
+            with pytest.raises(TypeError, match="it is a NpzFile: pass one of") as caught:
+                call()
+            code = str(caught.value).partition("such as ")[2].removesuffix(".")
+            assert np.array_equal(eval(code, {"x": x}), X)
+    with pytest.raises(TypeError, match=r"such as one of its values, or .* if all belong there"):
+        classifier().fit({"X": X, "y": Y}, Y)
+
+
 @pytest.mark.parametrize("kind", [list, pd.Series])
 def test_lists_of_the_classes_of_each_sample_are_told_how_they_become_targets(kind):
     """Padded, as sequences are, they became other targets, and some were trained on."""

@@ -148,8 +148,11 @@ def describe(x: Any, name: str) -> str:
     kind = f"a {type(x).__name__}"
     if isinstance(x, Mapping) and name.endswith("sample_weight"):
         return f"{kind}: pass an array, or for weights of classes class_weight={{…}} to fit."
-    if isinstance(x, Mapping):
-        return f"{kind}: pass one array, such as np.column_stack(list({in_code(name)}.values()))."
+    if isinstance(x, Mapping) and not isinstance(x, dict):  # an open file, of targets too
+        return f"{kind}: pass one of its arrays, such as {in_code(name)}[{next(iter(x), '')!r}]."
+    if isinstance(x, dict):
+        code = f"np.column_stack(list({in_code(name)}.values()))"
+        return f"{kind}: pass one array, such as one of its values, or {code} if all belong there."
     if hasattr(x, "collect"):
         return f"{kind}: pass {in_code(name)}.collect()."
     alone = "to fit or evaluate of a Sequential"  # estimators want arrays in their fit

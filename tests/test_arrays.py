@@ -17,7 +17,16 @@ from backprop import metrics
 from backprop.core.arrays import as_numbers, to_array
 from backprop.core.errors import ShapeError
 from backprop.datasets import pad_sequences
-from backprop.layers import Dense, Normalization, ReLU, Softmax
+from backprop.layers import (
+    Conv2D,
+    Dense,
+    Flatten,
+    Normalization,
+    ReLU,
+    Rescaling,
+    Reshape,
+    Softmax,
+)
 
 pd = pytest.importorskip("pandas")
 pa = pytest.importorskip("pyarrow")
@@ -442,6 +451,94 @@ def test_text_in_a_list_of_numbers_is_named_by_its_place(text):
         classifier().fit(X, Y, sample_weight=weights, verbose=0)
 
 
+@pytest.mark.parametrize("kind", [lambda t: t, lambda t: t.encode("latin-1")])
+def test_long_texts_and_files_are_shown_by_their_beginning(kind):
+    """Images as text or as their files, and reviews, filled the screen."""
+    for text in ("0 189 217 35 " * 500, "\x89PNG\r\n" * 500):
+        rows = [kind(text)] * N
+        for x in (rows, pd.Series(rows), pd.DataFrame({"a": rows})):
+            with pytest.raises(TypeError, match=r"holds text, .*… in row 0 ") as caught:
+                classifier().fit(x, Y, verbose=0)
+            assert repr(kind(text[:60])) in str(caught.value)
+            assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("kind", [pd.Series, lambda images: np.array([*images, None], object)[:-1]])
+def test_columns_of_images_of_pillow_are_read_as_lists_of_them_are(kind):
+    pictures = pytest.importorskip("PIL.Image")
+    pixels = RNG.integers(0, 200, (N, 4, 4), "uint8")
+    images = [pictures.fromarray(each) for each in pixels]
+    assert np.array_equal(to_array(kind(images), "x"), pixels)
+    model = bp.Sequential([Flatten(), Rescaling(1 / 255), Dense(3), Softmax()], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(kind(images), Y, verbose=0)
+    assert np.array_equal(model.predict(kind(images)), model.predict(pixels))
+
+
+IMAGES = RNG.normal(size=(N, 4, 5))
+COLUMNS_OF_IMAGES = {
+    "column": pd.Series(list(IMAGES)),
+    "objects": np.array([*IMAGES, None], object)[:-1],
+    "list": list(IMAGES),
+    "array": IMAGES,
+}
+
+
+@pytest.mark.parametrize("x", COLUMNS_OF_IMAGES.values(), ids=COLUMNS_OF_IMAGES)
+def test_the_advice_on_the_axes_of_images_is_code_for_columns_of_them_too(x):
+    """An axis more than a column has made images of one row, whose pixels were the channels."""
+
+    def images(*layers):
+        model = bp.Sequential([*layers, Flatten(), Dense(3), Softmax()], seed=0)
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return model
+
+    with pytest.raises(ShapeError, match=r"channels, by (.*) in front of it") as caught:
+        images(Conv2D(2, 2, padding="same")).fit(x, Y, verbose=0)
+    advice = eval(re.search(r"by (.*) in front", str(caught.value))[1], {"Reshape": Reshape})
+    model = images(advice, Conv2D(2, 2, padding="same"))
+    plain = images(Conv2D(2, 2, padding="same"))
+    plain.fit(IMAGES[..., np.newaxis], Y, verbose=0)
+    assert np.array_equal(model.fit(x, Y, verbose=0).history["loss"], plain.history.history["loss"])
+    flat = classifier()
+    flat.fit(IMAGES.reshape(N, -1), Y, verbose=0)
+    for fitted, before in ((plain, r"channels, "), (flat, "pass ")):
+        with pytest.raises(ShapeError, match=rf".*: .*{before}.*x") as caught:
+            fitted.predict(x)
+        code = str(caught.value).rpartition(before)[2].removesuffix(".")
+        expected = IMAGES[..., np.newaxis] if fitted is plain else IMAGES.reshape(N, -1)
+        assert np.array_equal(eval(code, {"np": np, "x": x}), expected)
+    with pytest.raises(ShapeError, match="last axis") as caught:
+        classifier().fit(x, Y, verbose=0)
+    code = re.search(r"\(N, features\): (.*?)\. ", str(caught.value))[1]
+    assert np.array_equal(eval(code, {"np": np, "x": x}), IMAGES.reshape(N, -1))
+
+
+@pytest.mark.parametrize("verb", ["fit", "evaluate", "train_on_batch"])
+@pytest.mark.parametrize("kind", [list, lambda rows: rows.tolist()])
+def test_the_advice_on_one_hot_rows_in_a_column_is_code(kind, verb):
+    y = pd.Series(kind(np.eye(3)[Y]))
+    with pytest.raises(ShapeError, match=r"or (np\.argmax.*\))\. y is a column .* begin") as caught:
+        getattr(classifier(), verb)(X, y)
+    stacked = {"np": np, "y": y}
+    exec(re.search(r"begin with (.*)\.$", str(caught.value))[1], stacked)
+    classes = eval(re.search(r"or (np\.argmax.*?\))\.", str(caught.value))[1], stacked)
+    assert np.array_equal(classes, Y)
+
+
+def test_an_open_file_is_not_to_be_joined_with_its_targets(tmp_path):
+    """All of its arrays side by side were advised: the targets among the inputs."""
+    np.savez(tmp_path / "data.npz", X=X, y=Y)
+    with np.load(tmp_path / "data.npz") as x:
+        for call in (lambda: classifier().fit(x, Y), lambda: classifier().predict(x)):
+            with pytest.raises(TypeError, match="it is a NpzFile: pass one of") as caught:
+                call()
+            code = str(caught.value).partition("such as ")[2].removesuffix(".")
+            assert np.array_equal(eval(code, {"x": x}), X)
+    with pytest.raises(TypeError, match=r"such as one of its values, or .* if all belong there"):
+        classifier().fit({"X": X, "y": Y}, Y)
+
+
 def test_a_column_of_vectors_beside_numbers_is_told_what_to_do():
     table = pd.DataFrame({"vector": list(X), "number": 1.0}).to_numpy()
     with pytest.raises(
@@ -502,10 +599,11 @@ class Tensor:
         {"missing": ("dense",), "layout": "torch.sparse_csr"},
     ],
 )
-@pytest.mark.parametrize("alone", [True, False])
-def test_tensors_that_are_no_array_are_told_how_they_become_one(kind, alone):
+@pytest.mark.parametrize("form", ["alone", "list", "column"])
+def test_tensors_that_are_no_array_are_told_how_they_become_one(kind, form):
     model = classifier()
-    x = Tensor(X, **kind) if alone else [Tensor(row, **kind) for row in X]
+    x = Tensor(X, **kind) if form == "alone" else [Tensor(row, **kind) for row in X]
+    x = pd.Series(x) if form == "column" else x
     with pytest.raises(TypeError, match="which NumPy cannot read") as error:
         model.fit(x, Y, verbose=0)
     code = str(error.value).partition("): pass ")[2].removesuffix(".")

@@ -268,12 +268,12 @@ DO_NOT_FIT = {
     "grey images": (
         Conv2D(3, 3),
         (28, 28),
-        ["conv2d_1", "(N, 28, 28)", "np.asarray(X)[..., np.newaxis]"],
+        ["conv2d_1", "(N, 28, 28)", "X[..., np.newaxis] of an array"],
     ),
     "plain sequences": (
         Conv1D(3, 3),
         (40,),
-        ["conv1d_1", "(N, 40)", "np.asarray(X)[..., np.newaxis]"],
+        ["conv1d_1", "(N, 40)", "X[..., np.newaxis] of an array"],
     ),
     "rows": (Conv2D(3, 3), (784,), ["conv2d_1", "(N, H, W, C)", "(N, 784)", "Reshape"]),
     "images for sequences": (Conv1D(3, 3), (8, 8, 3), ["conv1d_1", "(N, T, C)", "(N, 8, 8, 3)"]),

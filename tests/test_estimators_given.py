@@ -399,6 +399,16 @@ def test_lists_of_the_classes_of_each_sample_are_told_how_they_become_rows(label
         fit(MultiLabelBinarizer().fit_transform(labels))
 
 
+def test_what_is_odd_among_vectors_and_labels_is_named_without_the_words_of_numpy(estimator, y):
+    column = pd.Series([*list(X)[:4], "error", *list(X)[5:]])
+    with pytest.raises(TypeError, match=r"X must hold numbers, .*text, 'error' in row 4"):
+        estimator.fit(column, y)
+    for labels in ([["a", "b"], ["c"]], [[0, 1], [1]]):
+        for kind in (list, pd.Series):
+            with pytest.raises(ValueError, match=r"y holds rows of unequal length \(2, 1\).*class"):
+                estimator.fit(X, kind(labels * (N // 2)))
+
+
 def test_a_weight_that_overflows_is_named():
     weight = np.where(np.arange(20) == 7, 1e39, 1.0)
     x, y = np.random.default_rng(0).random((20, 2), "float32"), np.arange(20.0)

@@ -189,7 +189,7 @@ def test_global_pooling_gives_the_first_of_equal_numbers_all() -> None:
         (AveragePooling1D(7), (6, 4), "windows of 7, but .* choose smaller windows, or padding"),
         (MaxPooling2D(), (28, 28), r"\(N, H, W, C\) but received one of shape \(N, 28, 28\): add"),
         (MaxPooling2D(), (784,), r"bring the samples into this form, .* Reshape\(\(H, W, C\)\)"),
-        (MaxPooling1D(), (28,), r"\(N, T, C\) but .* axis of the channels, np\.asarray\(X\)\["),
+        (MaxPooling1D(), (28,), r"\(N, T, C\) but .* axis of the channels, .* X\["),
         (GlobalAveragePooling2D(), (7, 7), "add the axis of the channels"),
         (GlobalMaxPooling1D(), (7, 7, 3), r"\(N, T, C\) but received one of shape \(N, 7, 7, 3\)"),
     ],

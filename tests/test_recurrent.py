@@ -400,7 +400,7 @@ def test_sequences_of_another_length_in_every_batch(rng: np.random.Generator) ->
 MISTAKES = {
     "no axis of features": (
         lambda: LSTM(3, name="lstm_1").build((5,)),
-        ["LSTM 'lstm_1'", "(N, T, C)", "(N, 5)", "np.asarray(X)[..., np.newaxis]"],
+        ["LSTM 'lstm_1'", "(N, T, C)", "(N, 5)", "X[..., np.newaxis] of an array"],
     ),
     "images": (lambda: GRU(3).build((5, 4, 3)), ["GRU", "(N, T, C)", "(N, 5, 4, 3)", "Reshape"]),
     "wrong mask": (

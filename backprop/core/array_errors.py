@@ -12,6 +12,9 @@ from backprop.core.types import Array, Shape
 GAPS = {"NoneType", "NAType", "NaTType", "NullScalar", "MaskedConstant"}
 """The types of what stands for a missing value: Python's, pandas', PyArrow's and NumPy's."""
 
+TEXT_SHOWN = 60
+"""Characters of a text that error messages show."""
+
 NO_NUMBERS = {
     "M": "subtract a date and divide by a unit, such as np.timedelta64(1, 'D')",
     "m": "divide by a unit, such as np.timedelta64(1, 'D')",
@@ -100,10 +103,16 @@ def refuse_kind(x: Array, start: str, what: str) -> NoReturn:
                 f"these are numbers written as text: convert them, such as by "
                 f"np.asarray({rows}, float)"
             )
-        shown = [f", {str(v)!r} in {place(index)}" for index, v in (words or texts)[:1] if index]
+        shown = [f", {quoted(v)} in {place(index)}" for index, v in (words or texts)[:1] if index]
         raise TypeError(f"{start}{what} holds text{''.join(shown)} (dtype {x.dtype}): {advice}.")
     advice = NO_NUMBERS.get(kind, "convert it")
     raise TypeError(f"{start}{what} has the dtype {x.dtype}: {advice}.")
+
+
+def quoted(text: str | bytes) -> str:
+    """Text in quotes; of a long one, such as a review or an image's file, the beginning alone."""
+    plain = bytes(text) if isinstance(text, bytes) else str(text)  # not np.str_('…')
+    return f"{plain[:TEXT_SHOWN]!r}{'…' * (len(plain) > TEXT_SHOWN)}"
 
 
 def is_written_number(text: str | bytes) -> bool:
@@ -143,8 +152,11 @@ def describe(x: Any, name: str) -> str:
     kind = f"a {type(x).__name__}"
     if isinstance(x, Mapping) and name.endswith("sample_weight"):
         return f"{kind}: pass an array, or for weights of classes class_weight={{…}} to fit."
-    if isinstance(x, Mapping):
-        return f"{kind}: pass one array, such as np.column_stack(list({in_code(name)}.values()))."
+    if isinstance(x, Mapping) and not isinstance(x, dict):  # an open file, of targets too
+        return f"{kind}: pass one of its arrays, such as {in_code(name)}[{next(iter(x), '')!r}]."
+    if isinstance(x, dict):
+        code = f"np.column_stack(list({in_code(name)}.values()))"
+        return f"{kind}: pass one array, such as one of its values, or {code} if all belong there."
     if hasattr(x, "collect"):
         return f"{kind}: pass {in_code(name)}.collect()."
     alone = "to fit or evaluate of a Sequential"  # estimators want arrays in their fit

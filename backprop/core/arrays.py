@@ -202,7 +202,13 @@ def stacked(x: Array, name: str) -> Array:
         index = first_of(x, kind)
         refuse_beside_vectors(x[tuple(index)], index, name)
     check_frames(x.flat, name)
-    rows = [to_array(each, f"{name}[{k}]") for k, each in enumerate(x.flat)]
+    try:
+        rows = [to_array(each, f"{name}[{k}]") for k, each in enumerate(x.flat)]
+    except TypeError as error:
+        if not hasattr(x.flat[0], "detach"):
+            raise
+        told = str(error).partition(": pass")[0]
+        raise TypeError(f"{told}: pass {array_code(list(x.flat), name)}.") from error  # of all
     if len({row.shape for row in rows}) > 1:
         raise ragged(name, x.flat)
     others = [k for k, row in enumerate(rows) if row.dtype.kind not in NUMBERS]
@@ -213,9 +219,9 @@ def stacked(x: Array, name: str) -> Array:
 
 def is_vector(kind: type) -> bool:
     """Whether objects of that type hold several numbers."""
-    return issubclass(kind, (*SEQUENCES, np.ndarray)) or (
-        hasattr(kind, "__array__") and hasattr(kind, "__len__")
-    )
+    told = hasattr(kind, "__array_interface__") and not issubclass(kind, np.generic)  # its shape
+    listed = hasattr(kind, "__array__") and hasattr(kind, "__len__")
+    return issubclass(kind, (*SEQUENCES, np.ndarray)) or told or listed
 
 
 def is_number(kind: type) -> bool:

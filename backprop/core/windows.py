@@ -150,8 +150,8 @@ def check_axes(layer: object, sample: Shape, axes: str) -> None:
     if len(sample) == len(axes) - 1:
         shape = tuple(-1 if n is None else n for n in (*sample, 1))
         advice = (
-            f"add the axis of the channels, np.asarray(X)[..., np.newaxis], or behind another "
-            f"layer Reshape({shape})"
+            f"add the axis of the channels, by Reshape({shape}) in front of it, or, if it is the "
+            f"first layer, X[..., np.newaxis] of an array of numbers"
         )
         if axes[0] == "T":
             advice += "; where an LSTM or GRU stands before it, that takes return_sequences=True"

@@ -77,7 +77,7 @@ def as_inputs(x: Any, input_shape: Shape | None, layers: Sequence[Layer], name: 
     check_rows(X, name, x)
     if input_shape is not None and not takes(layers, X.shape[1:], input_shape):
         found = f"{name} has the shape {X.shape}"
-        wrong = misfit(X.shape, input_shape, layers[0], found, as_array_code(x, name))
+        wrong = misfit(X.shape, input_shape, layers[0], found, as_array_code(x, name, X.ndim))
         raise ShapeError(wrong + about_lengths(X.shape[1:], input_shape, layers))
     return X
 
@@ -94,9 +94,14 @@ def about_lengths(shape: Shape, known: Shape, layers: Sequence[Layer]) -> str:
     return f" If {own[0]} can take any number of steps, write any_length = 2 in its class."
 
 
-def as_array_code(x: Any, name: str) -> str:
-    """The code for x as an array: of a list, a frame or a column that is to be reshaped."""
+def as_array_code(x: Any, name: str, n_axes: int = 0) -> str:
+    """The code for x as an array: of a list, a frame or a column that is to be reshaped.
+
+    If that array has ``n_axes``, more than x has, x is a column of vectors or of images.
+    """
     code = in_code(name)
+    if len(getattr(x, "shape", ()) or range(n_axes)) < n_axes:
+        return f"np.stack({code})"
     return code if isinstance(x, np.ndarray) or is_sparse(x) else f"np.asarray({code})"
 
 

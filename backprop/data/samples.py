@@ -99,7 +99,13 @@ def check_data(
             f"{prefix}x has {n} samples, but {prefix}y has the shape {given.shape}: pass one "
             f"target for each sample{several_joined(X.shape, given.shape, prefix)}."
         )
-    target = loss.check_target(given, output_shape, dtype)
+    try:
+        target = loss.check_target(given, output_shape, dtype)
+    except ShapeError as error:
+        if len(getattr(y, "shape", given.shape)) < given.ndim:
+            how = "np.argmax and others take it as one array alone: begin with y = np.stack(y)"
+            error.args = (f"{error} {prefix}y is a column of vectors, and {how}.",)
+        raise
     weight, ignored = None, loss.ignored
     if sample_weight is not None:
         if class_weight is not None:

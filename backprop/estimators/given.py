@@ -113,7 +113,7 @@ def as_labels(y: Any, name: str) -> Any:
     """Labels that scikit-learn can sort: numbers among objects as numbers, text as Python's.
 
     Raises:
-        ValueError: One is missing.
+        ValueError: One is missing, or samples have several labels each, but not as many.
         TypeError: They are of several kinds, or neither text nor numbers nor dates.
     """
     if is_sparse(y):
@@ -181,7 +181,7 @@ def validated(estimator: Any, X: Any, *y: Any, **rules: Any) -> Any:
         found = validate_data(estimator, X, *y, **rules)
     except (TypeError, ValueError, RuntimeError) as error:
         text = isinstance(error, ValueError) and "string" in str(error)
-        if text or not isinstance(X, np.ndarray):
+        if text or not isinstance(X, np.ndarray) or X.dtype.kind == "O":
             as_numbers(X, "X", sparse=True)
         raise
     samples = found[0] if y else found

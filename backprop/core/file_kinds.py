@@ -17,6 +17,7 @@ STARTS = {
     "model.load_weights(path)",
     b"\x1f\x8b": "it is packed by gzip",
     b"<": "it is a web page or another text",
+    b"version h": "it is what Git LFS leaves in the place of a file: fetch that by git lfs pull",
     b"{": "it is a text, JSON perhaps",
     b"[": "it is a text, JSON perhaps",
 }
@@ -71,6 +72,22 @@ def foreign_kind(path: str | os.PathLike[str], ours: str | None = None) -> str:
     if start[8:] == b"{":
         return "it is a safetensors file, whose arrays model.load_weights(path) reads"
     return ""
+
+
+def kind_or_damage(
+    path: str | os.PathLike[str], right: tuple[bytes, ...], damage: object = DAMAGED
+) -> str:
+    """What a file seems to be; its damage if it begins as it should, or what it is is not known.
+
+    Args:
+        path: A file that is there and cannot be read as what it should be.
+        right: How such files begin; those of safetensors so behind eight bytes.
+        damage: What is wrong with it then.
+    """
+    with open(path, "rb") as file:
+        start = file.read(9)
+    begins = start.startswith(right) or start[8:].startswith(right)
+    return str(damage) if begins else foreign_kind(path) or str(damage)
 
 
 def check_regular(path: str) -> None:

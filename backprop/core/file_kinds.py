@@ -133,4 +133,6 @@ def kind_of_archive(path: str | os.PathLike[str], ours: str | None = None) -> st
             return kind
     arrays = [name.removesuffix(".npy") for name in names if name.endswith(".npy")]
     shown = ", ".join(arrays[:5]) + (", …" if len(arrays) > 5 else "")
-    return f"it holds the arrays {shown}" if arrays else "it is an archive of something else"
+    if not arrays:
+        return "it is an archive of something else"
+    return f"it holds the arrays {shown}, which np.load reads"

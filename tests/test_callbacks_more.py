@@ -719,7 +719,8 @@ def test_a_line_that_was_cut_off_is_filled_up(tmp_path):
 
 
 def test_a_line_of_more_numbers_than_columns_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"row 1 is \['0', '1', '2'\], but there are 2 columns"):
+    words = r"row 1 is \['0', '1', '2'\], but there are 2 columns: mend that row"
+    with pytest.raises(ValueError, match=words):
         continued(tmp_path, "epoch,loss\n0,1,2\n")
     assert (tmp_path / "log.csv").read_text() == "epoch,loss\n0,1,2\n"
 

@@ -1,5 +1,6 @@
 """How files are written: forced to the disk, whole or not at all, by many at once."""
 
+import builtins
 import errno
 import os
 import signal
@@ -258,6 +259,59 @@ def test_file_systems_and_systems_without_locks(path, monkeypatch, locks):
     built(2).save(path)
     assert bp.load_model(path).seed == 2
     assert names(path.parent) == ["model.npz"]
+
+
+@pytest.fixture
+def windows_share(monkeypatch):
+    """Lets the system behave as in a network folder of Windows or Samba (SMB).
+
+    A lock keeps out whoever reads or writes through another descriptor (``man 2 flock``), and
+    nobody but the folder's owner may set permissions.
+    """
+    flock, opened, held = durable.fcntl.flock, builtins.open, []
+
+    def locking(descriptor, operation):
+        flock(descriptor, operation)
+        held.append(os.dup(descriptor))  # so that no other file gets its number
+
+    def opening(file, *arguments, **options):
+        result = opened(file, *arguments, **options)
+        if os.fstat(result.fileno()).st_ino in [os.fstat(each).st_ino for each in held]:
+            result.close()
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return result
+
+    def setting(descriptor, mode):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(durable.fcntl, "flock", locking)
+    monkeypatch.setattr(builtins, "open", opening)
+    monkeypatch.setattr(os, "fchmod", setting)
+    yield
+    monkeypatch.undo()
+    for each in held:
+        os.close(each)
+
+
+def test_a_network_folder_whose_locks_keep_out_all_others(path, windows_share):
+    model, X, y = line()
+    callbacks = [CSVLogger(path.parent / "log.csv"), ModelCheckpoint(path)]
+    model.fit(X, y, epochs=2, verbose=0, callbacks=callbacks)
+    model.history.plot(path.parent / "curves.png")
+    again = bp.load_model(path)
+    assert np.array_equal(again.predict(X), model.predict(X))
+    assert names(path.parent) == ["curves.png", "log.csv", "model.npz"]
+
+
+def test_a_file_system_where_nobody_sets_permissions(path, monkeypatch):
+    built(1).save(path)
+
+    def refuse(descriptor, mode):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchmod", refuse)
+    built(2).save(path)
+    assert bp.load_model(path).seed == 2
 
 
 # ------------------------------------------------------------------------------------- failures

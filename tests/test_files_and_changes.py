@@ -1,5 +1,7 @@
 """What is said where a change would have no effect, or a file cannot be made or read."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from scripts import classes, classifier
@@ -221,3 +223,37 @@ def test_what_was_changed_is_kept_where_the_constructor_of_ones_own_fixes_it(tmp
     again = bp.load_model(tmp_path / "after.npz", given)
     assert parts(again) == [0.1, 0.2, 0.9, 0.3, 0.4]
     assert again.evaluate(X, y, verbose=0) == model.evaluate(X, y, verbose=0)
+
+
+@pytest.mark.parametrize("name", ["m.weights.h5", "m.safetensors", "m.keras", "m.npz", "m.parquet"])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (
+            "version https://git-lfs.github.com/spec/v1\noid sha256",
+            "fetch that by git lfs pull",
+        ),
+        ("<!DOCTYPE html><title>404</title>", "it is a web page or another text"),
+        ("", "it is empty"),
+    ],
+)
+def test_what_stands_in_the_place_of_a_file_that_was_fetched_is_named(
+    tmp_path, name, content, words
+):
+    (tmp_path / name).write_text(content)
+    model = bp.Sequential([bp.Input(2), Dense(1)])
+    read = model.load_weights
+    if name.endswith(".parquet"):
+        read = partial(bp.datasets.from_parquet, columns=["a"], target="y")
+    with pytest.raises(CorruptFileError, match=words):
+        read(tmp_path / name)
+
+
+def test_a_file_of_keras_that_was_cut_off_is_called_so(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "m.weights.h5"
+    with h5py.File(path, "w") as file:
+        file["layers/dense/vars/0"] = np.ones((2, 1))
+    path.write_bytes(path.read_bytes()[:900])
+    with pytest.raises(CorruptFileError, match="it was cut off, or changed"):
+        bp.Sequential([bp.Input(2), Dense(1)]).load_weights(path)

@@ -2,6 +2,7 @@
 
 import pickle
 from collections import deque
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -245,8 +246,34 @@ def test_a_column_labelled_nan_is_that_column_in_another_program_too(again, nest
         loaded.predict(table[table.columns[::-1]])
 
 
-def test_columns_that_a_file_cannot_hold_are_left_out(frame, model, tmp_path):
-    frame.columns = pd.date_range("2026-01-01", periods=3)
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pd.date_range("2026-01-01", periods=3),
+        pd.date_range("2026-01-01", periods=3, freq="h", tz="Europe/Vienna"),
+        pd.Index([date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)]),
+        pd.MultiIndex.from_product([["sold"], pd.date_range("2026-01-01", periods=3)]),
+    ],
+    ids=["times", "times of a zone", "dates", "levels"],
+)
+def test_a_loaded_model_remembers_columns_that_are_dates(labels, frame, model, tmp_path):
+    frame.columns = labels
+    model.fit(frame, np.zeros(20), verbose=0)
+    loaded = through_a_file(model, tmp_path)
+    expected = loaded.predict(frame)
+    turned = frame[frame.columns[::-1]]
+    with pytest.raises(ValueError, match="x has the columns of another order"):
+        loaded.predict(turned)
+    chosen = turned[list(loaded.feature_names)]  # as the error advises
+    np.testing.assert_array_equal(loaded.predict(chosen), expected)
+
+
+@pytest.mark.parametrize(
+    "labels", [pd.period_range("2026-01", periods=3, freq="M"), pd.to_datetime([1, 2, 3])]
+)
+def test_columns_that_a_file_cannot_hold_are_left_out(labels, frame, model, tmp_path):
+    """Months, and nanoseconds."""
+    frame.columns = labels
     model.fit(frame, np.zeros(20), verbose=0)
     assert through_a_file(model, tmp_path).feature_names is None
 

@@ -758,17 +758,19 @@ def test_a_data_set_that_changes_from_epoch_to_epoch_goes_on(at, save_freq, make
 
 
 def test_what_no_file_can_hold_ends_no_training_and_comes_back_as_text(tmp_path):
+    times = [datetime.timedelta(minutes=minutes) for minutes in (1, 2, 3)]
     days = [datetime.date(2026, 11, day) for day in (1, 2, 3)]
 
     def write(epoch, logs):
-        logs["day"] = days[epoch]
+        logs["time"], logs["day"] = times[epoch], days[epoch]
 
     written = bp.callbacks.LambdaCallback(on_epoch_end=write)
     stop = cut("on_train_batch_begin", 7)
     with pytest.raises(PowerCut):
         fit(classifier(), written, BackupAndRestore(tmp_path / "b"), stop, epochs=3)
     history = fit(classifier(), written, BackupAndRestore(tmp_path / "b"), epochs=3).history
-    assert history["day"] == [*map(str, days[:2]), days[2]]
+    assert history["time"] == [*map(str, times[:2]), times[2]]
+    assert history["day"] == days
 
 
 class OwnOrder:

@@ -218,7 +218,10 @@ OTHERS = {
     "Keras": (zipped("config.json", "metadata.json", "model.weights.h5"), "Keras saved"),
     "PyTorch": (zipped("archive/data.pkl"), "a file of PyTorch"),
     "other archive": (zipped("readme.txt"), "an archive of something else"),
-    "arrays": (lambda path: np.savez(path, W=np.ones(3), b=np.ones(1)), "it holds the arrays W, b"),
+    "arrays": (
+        lambda path: np.savez(path, W=np.ones(3), b=np.ones(1)),
+        "it holds the arrays W, b, which np.load reads",
+    ),
     "one array": (lambda path: np.save(path, np.ones(3)), "a single array, which np.load reads"),
     "objects": (lambda path: np.savez(path, a=np.array([None])), "it holds the arrays a"),
     "cut off": (cut_off, "it was cut off"),

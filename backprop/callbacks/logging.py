@@ -126,7 +126,7 @@ class CSVLogger(Callback):
         except (UnicodeDecodeError, csv.Error) as error:
             raise ValueError(
                 f"CSVLogger cannot continue {self.filename!r}, which is no table in UTF-8 "
-                f"({error}): pass append=False or another filename."
+                f"({error}): make it one, or pass append=False or another filename."
             ) from error
         if self._rows and "epoch" not in stripped(self._rows[0]):
             raise ValueError(
@@ -139,7 +139,8 @@ class CSVLogger(Callback):
             if len(row) > columns:
                 raise ValueError(
                     f"CSVLogger cannot continue {self.filename!r}: row {number} is {row}, but "
-                    f"there are {columns} columns."
+                    f"there are {columns} columns: mend that row, or pass append=False or another "
+                    f"filename."
                 )
 
     def _replace(self) -> None:

@@ -145,10 +145,10 @@ def replacing(path: FilePath) -> Iterator[str]:
     """A path in the same folder to write to; its file takes the place of ``path`` at the end.
 
     In this order the file is forced to the disk, the folder too, the file is renamed, and the
-    folder is forced to the disk again. The new file has the permissions of the old one. Threads,
-    processes and containers that write the same path at once never meet: each has a name of its
-    own. If the body raises nothing is left behind; what a process leaves that is killed, the next
-    one to write that path removes.
+    folder is forced to the disk again. The new file has the permissions of the old one, where the
+    file system sets any. Threads, processes and containers that write the same path at once never
+    meet: each has a name of its own. If the body raises nothing is left behind; what a process
+    leaves that is killed, the next one to write that path removes, where there are locks.
 
     Raises:
         OSError: The file cannot be written, see ``check_target``.
@@ -230,13 +230,34 @@ def locked_file(target: str) -> tuple[str, int]:
     # readable by others only when it is whole, if the old one is there to say by whom
     mode = 0o600 if os.path.exists(target) else 0o666
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    start, locked = start_of_names(target), True
     while True:
         own = f"{os.getpid()}-{threading.get_native_id()}-{os.urandom(4).hex()}"
-        path = f"{start_of_names(target)}{own}{ending}"
+        path = f"{start}{own}{ending}"
         descriptor = os.open(path, flags, mode)
-        if lock(descriptor, wait=True) is None or os.path.exists(path):
+        if not locked or not lock(descriptor, wait=True):
             return path, descriptor
-        os.close(descriptor)  # taken for litter in the moment before it was locked
+        there = os.path.exists(path)  # else it was taken for litter before it was locked
+        if there and is_open_to_others(path):
+            return path, descriptor
+        os.close(descriptor)
+        if there:
+            remove(path)
+            start, locked = f"{start[:-1]}+", False  # a name that nobody takes for litter
+
+
+def is_open_to_others(path: str) -> bool:
+    """Whether an empty file can be written through a descriptor that does not hold its lock.
+
+    Not so in network folders of Windows and Samba (SMB), where a lock keeps out all others.
+    """
+    try:
+        with open(path, "r+b", buffering=0) as file:
+            file.write(b"-")
+            file.truncate(0)
+    except OSError as error:  # of a full disk whoever writes is going to hear
+        return not isinstance(error, PermissionError)
+    return True
 
 
 def lock(descriptor: int, wait: bool = False) -> bool | None:
@@ -289,7 +310,8 @@ def keep_permissions(descriptor: int, target: str) -> None:
         with suppress(OSError):  # another user's file in a folder that is shared
             os.fchown(descriptor, old.st_uid, old.st_gid)
     if hasattr(os, "fchmod"):
-        os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+        with suppress(OSError):  # a network folder, where all files have the same
+            os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
 
 
 def sync_folder(folder: str) -> None:

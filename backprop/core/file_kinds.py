@@ -17,6 +17,7 @@ STARTS = {
     "model.load_weights(path)",
     b"\x1f\x8b": "it is packed by gzip",
     b"<": "it is a web page or another text",
+    b"version h": "it is what Git LFS leaves in the place of a file: fetch that by git lfs pull",
     b"{": "it is a text, JSON perhaps",
     b"[": "it is a text, JSON perhaps",
 }
@@ -73,6 +74,22 @@ def foreign_kind(path: str | os.PathLike[str], ours: str | None = None) -> str:
     return ""
 
 
+def kind_or_damage(
+    path: str | os.PathLike[str], right: tuple[bytes, ...], damage: object = DAMAGED
+) -> str:
+    """What a file seems to be; its damage if it begins as it should, or what it is is not known.
+
+    Args:
+        path: A file that is there and cannot be read as what it should be.
+        right: How such files begin; those of safetensors so behind eight bytes.
+        damage: What is wrong with it then.
+    """
+    with open(path, "rb") as file:
+        start = file.read(9)
+    begins = start.startswith(right) or start[8:].startswith(right)
+    return str(damage) if begins else foreign_kind(path) or str(damage)
+
+
 def check_regular(path: str) -> None:
     """Checks that a path is no device, reading which might wait for ever, or never end.
 
@@ -116,4 +133,6 @@ def kind_of_archive(path: str | os.PathLike[str], ours: str | None = None) -> st
             return kind
     arrays = [name.removesuffix(".npy") for name in names if name.endswith(".npy")]
     shown = ", ".join(arrays[:5]) + (", …" if len(arrays) > 5 else "")
-    return f"it holds the arrays {shown}" if arrays else "it is an archive of something else"
+    if not arrays:
+        return "it is an archive of something else"
+    return f"it holds the arrays {shown}, which np.load reads"

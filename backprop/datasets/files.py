@@ -15,7 +15,7 @@ from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_flag, check_integer, check_list, is_row
 from backprop.core.durable import FilePath, check_file, check_path
 from backprop.core.errors import CorruptFileError, said
-from backprop.core.file_kinds import check_regular
+from backprop.core.file_kinds import check_regular, kind_or_damage
 from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.datasets.orders import Orders
@@ -102,8 +102,9 @@ class Parquet(Orders):
         try:
             yield
         except (ValueError, OSError) as error:  # pyarrow's are derived from these
+            why = kind_or_damage(self.path, (b"PAR1",), str(error).strip().rstrip("."))
             raise CorruptFileError(
-                f"{self.path!r} is no Parquet file, or it is damaged: {str(error).strip()}"
+                f"{self.path!r} is no Parquet file, or it is damaged: {why}."
             ) from error
 
 

@@ -86,11 +86,16 @@ def describe(value: Any, what: str, known: dict[str, Any]) -> Any:
         | Enum
         | type,
     ):
-        raise TypeError(
-            f"{what} cannot be saved: it holds {said(value)}. Write a number or text, a function "
-            f"with a name, or an object that keeps its arguments."
-        )
+        raise no_call(value, what)
     return call_of(value, what, known)
+
+
+def no_call(value: Any, what: str) -> TypeError:
+    """The error about a value that no call of ours could make again."""
+    return TypeError(
+        f"{what} cannot be saved: it holds {said(value)}. Write a number or text, a function "
+        f"with a name, or an object that keeps its arguments."
+    )
 
 
 def call_of(made: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +108,7 @@ def call_of(made: Any, what: str, known: dict[str, Any]) -> dict[str, Any]:
     try:
         names = arguments_of(made)
     except ValueError:
-        raise TypeError(f"{what} cannot be saved: it holds {said(made)}.") from None
+        raise no_call(made, what) from None
     others: tuple[list[Any], dict[str, Any]] | None = getattr(made, "_others", None)
     listed, passed = others or ([], {})
     if others is not None:

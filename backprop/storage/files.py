@@ -1,8 +1,8 @@
 """Trees of arrays and plain values as one ``.npz``, of which no damaged one is ever believed.
 
-A tree is made of dicts, lists, tuples, arrays, numbers, strings, True, False and None. Its arrays
-are stored under the way that leads to them, ``weights/dense_1.W``, so that NumPy alone can read
-them; all the rest is a JSON text beside them. Nothing is ever pickled.
+A tree is made of dicts, lists, tuples, arrays, numbers, strings, dates, True, False and None. Its
+arrays are stored under the way that leads to them, ``weights/dense_1.W``, so that NumPy alone can
+read them; all the rest is a JSON text beside them. Nothing is ever pickled.
 
 What is promised: a file comes back as it was written, or ``CorruptFileError`` says what is wrong
 with it. A SHA-256 covers the names, shapes, dtypes and bytes of everything; it is checked before
@@ -16,6 +16,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, datetime
 from io import BufferedReader
 from itertools import chain
 from traceback import walk_tb
@@ -39,7 +40,7 @@ TEXT, DIGEST = "backprop.json", "backprop.sha256"
 CONTENT, CONTENT_1 = "content", "tree"
 """The tree's key in the text, another one in version 1: no newer file can pass for one of those."""
 
-ARRAY, TUPLE, ITEMS, FLOAT = "__array__", "__tuple__", "__items__", "__float__"
+ARRAY, TUPLE, ITEMS, FLOAT, DATE = "__array__", "__tuple__", "__items__", "__float__", "__date__"
 """What JSON does not know, as dicts of one key."""
 
 DEEPEST = 200
@@ -210,7 +211,14 @@ def pack(value: Any, way: str, arrays: dict[str, Array], depth: int = 0) -> Any:
     if isinstance(value, list | tuple):
         items = [pack(item, f"{way}/{k}", arrays, depth + 1) for k, item in enumerate(value)]
         return {TUPLE: items} if isinstance(value, tuple) else items
+    if isinstance(value, date) and date_of(value.isoformat()) == value:  # pandas's are these too
+        return {DATE: value.isoformat()}
     raise TypeError(f"{way} cannot be saved: it is {said(value)}.")
+
+
+def date_of(text: str) -> date:
+    """A date, or one with a time, which has a T in front of it."""
+    return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
 
 
 def as_column(values: list[Any]) -> Any:
@@ -268,4 +276,6 @@ def unpack(value: Any, arrays: dict[str, Array]) -> Any:
             return dict(unpack(item, arrays))
         if key == FLOAT:
             return float(item)
+        if key == DATE:
+            return date_of(item)
     return {key: unpack(item, arrays) for key, item in value.items()}

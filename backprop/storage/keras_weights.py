@@ -11,9 +11,11 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 from backprop.core.durable import FilePath
 from backprop.core.errors import CorruptFileError, ShapeError
+from backprop.core.file_kinds import kind_or_damage
 from backprop.core.lookup import default_name
 from backprop.core.types import Array
 from backprop.layers import (
@@ -79,8 +81,10 @@ def read(layers: Sequence[Layer], path: FilePath) -> dict[str, Array]:
     except (ShapeError, FileNotFoundError, PermissionError, MemoryError):
         raise
     except Exception as error:  # whatever h5py, HDF5 and zipfile make of damage
+        foreign = isinstance(error, OSError | BadZipFile)  # whose words say little
+        why = kind_or_damage(name, (b"\x89HDF", b"PK")) if foreign else error
         raise CorruptFileError(
-            f"{name!r} is no file of weights that Keras 3 wrote, or it is damaged ({error})."
+            f"{name!r} is no file of weights that Keras 3 wrote, or it is damaged: {why}."
         ) from error
 
 

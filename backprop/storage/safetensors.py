@@ -15,6 +15,7 @@ import numpy as np
 
 from backprop.core.durable import FilePath
 from backprop.core.errors import CorruptFileError
+from backprop.core.file_kinds import kind_or_damage
 from backprop.core.types import Array
 
 LONGEST_HEADER = 1 << 24
@@ -45,8 +46,9 @@ def read(path: FilePath) -> dict[str, Array]:
         try:
             start, entries = header(file, os.fstat(file.fileno()).st_size)
         except (ValueError, TypeError, LookupError, RecursionError) as error:
+            why = kind_or_damage(name, (b"{",), error)
             raise CorruptFileError(
-                f"{name!r} is no safetensors file, or it is damaged ({error})."
+                f"{name!r} is no safetensors file, or it is damaged: {why}."
             ) from error
         for key, (kind, _, _) in entries.items():
             if kind not in DTYPES:

@@ -226,6 +226,28 @@ def test_attributes_of_parameters_in_a_model(copied):
             setattr(model.parameters["dense_1.W"], name, value)
 
 
+@pytest.mark.parametrize("name", ["value", "gradient", "grad", "theta", "trainable"])
+def test_what_all_parameters_together_do_not_have_cannot_be_assigned_to_them(name):
+    model = bp.Sequential([bp.Input(6), Dense(3)])
+    with pytest.raises(AttributeError, match=f"nobody reads '{name}' of a model's parameters"):
+        setattr(model.parameters, name, np.zeros(21))
+    model.parameters.values = model.parameters.gradients = np.ones(21)
+    assert model.layers[0].W.all() and model.layers[0].dW.all()
+
+
+@pytest.mark.parametrize(("name", "advice"), [("values", "value"), ("gradients", "gradient")])
+def test_one_parameter_has_a_value_and_not_values(name, advice):
+    parameter = bp.Sequential([bp.Input(6), Dense(3)]).parameters["dense_1.W"]
+    with pytest.raises(AttributeError, match=f"no attribute '{name}': write .{advice}"):
+        setattr(parameter, name, np.zeros((6, 3)))
+
+
+def test_averages_of_a_batch_normalization_that_is_not_to_follow_batches():
+    layer = BatchNormalization()
+    with pytest.raises(AttributeError, match=r"of a layer with .trainable = False the averages"):
+        layer.track_running_stats = False
+
+
 @pytest.mark.parametrize("training", [Y, "yes", None])
 def test_a_call_that_is_given_no_flag(training):
     with pytest.raises(TypeError, match="training must be True or False"):

@@ -161,7 +161,8 @@ class NamedParameters(Generic[P]):
         if name[0] != "_" and name not in self._written:
             raise AttributeError(
                 f"nobody reads {name!r} of a model's parameters: write .values, which is θ, or "
-                f".gradients, which is g; each parameter in it has .value, .gradient and .trainable."
+                f".gradients, which is g; .value, .gradient and .trainable are those of each "
+                f"parameter, as in parameters['dense_1.W'].value."
             )
         object.__setattr__(self, name, value)
 

@@ -165,7 +165,7 @@ def test_a_wrong_layer_is_refused_and_nothing_changes():
     with pytest.raises(TypeError, match="layers"):
         layer.layers = [Dense(3), 5]
     assert layer.layers is before
-    with pytest.raises(AttributeError, match="a block is made of all of its layers"):
+    with pytest.raises(AttributeError, match="make a new one of these and of copies"):
         Chain([Dense(4)]).layers = [Dense(3)]
 
 

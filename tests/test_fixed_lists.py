@@ -50,6 +50,16 @@ def test_a_list_of_layers_refuses_to_be_changed(of, how):
     assert [*LISTS[of](model)] == before
 
 
+def test_the_last_layers_of_a_trained_model_are_replaced_as_the_error_says():
+    model = network()
+    with pytest.raises(TypeError, match=r"\[layer.copy\(\) for layer in model.layers\[:-1\]\]"):
+        model.layers[-1] = Dense(1)
+    swapped = bp.Sequential([*(layer.copy() for layer in model.layers[:-1]), Dense(1)], seed=0)
+    swapped.build((None, 4))
+    for before, after in zip(model.get_weights(), swapped.get_weights()[:-2], strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
 @pytest.mark.parametrize("how", CHANGES)
 def test_so_does_that_of_the_metrics(how):
     model = network()

@@ -226,6 +226,55 @@ def test_attributes_of_parameters_in_a_model(copied):
             setattr(model.parameters["dense_1.W"], name, value)
 
 
+@pytest.mark.parametrize("name", ["value", "gradient", "grad", "theta", "trainable"])
+def test_what_all_parameters_together_do_not_have_cannot_be_assigned_to_them(name):
+    model = bp.Sequential([bp.Input(6), Dense(3)])
+    with pytest.raises(AttributeError, match=f"nobody reads '{name}' of a model's parameters"):
+        setattr(model.parameters, name, np.zeros(21))
+    model.parameters.values = model.parameters.gradients = np.ones(21)
+    assert model.layers[0].W.all()
+    assert model.layers[0].dW.all()
+
+
+@pytest.mark.parametrize(("name", "advice"), [("values", "value"), ("gradients", "gradient")])
+def test_one_parameter_has_a_value_and_not_values(name, advice):
+    parameter = bp.Sequential([bp.Input(6), Dense(3)]).parameters["dense_1.W"]
+    with pytest.raises(AttributeError, match=f"no attribute '{name}': write .{advice}"):
+        setattr(parameter, name, np.zeros((6, 3)))
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_model_that_is_compiled_again_without_its_loss(loaded, tmp_path):
+    model = bp.Sequential([bp.Input(6), Dense(1), Sigmoid()], seed=0)
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    if loaded:
+        model.save(tmp_path / "model.npz")
+        model = bp.load_model(tmp_path / "model.npz")
+    for compile in (lambda: model.compile("sgd"), lambda: model.compile(metrics=["accuracy"])):
+        with pytest.raises(ValueError, match="compile needs loss=…: the model was compiled with B"):
+            compile()
+    assert type(model.optimizer).__name__ == "Adam"
+    assert len(model.metrics) == 1
+    model.compile("sgd", "mse")  # as one may say
+    model.compile("sgd")
+    assert type(model.loss).__name__ == "MeanSquaredError"
+
+
+@pytest.mark.parametrize("name", ["loss", "optimizer", "metrics"])
+def test_what_compile_takes_is_not_assigned_and_all_of_it_is_passed_again(name):
+    model = small_model()
+    with pytest.raises(AttributeError, match=r"call model.compile\(optimizer=…, loss=…[,)]"):
+        setattr(model, name, "mae")
+    with pytest.raises(TypeError, match=r"by compile\(optimizer=…, loss=…, metrics=\[…\]\)"):
+        model.metrics.append("mae")
+
+
+def test_averages_of_a_batch_normalization_that_is_not_to_follow_batches():
+    layer = BatchNormalization()
+    with pytest.raises(AttributeError, match=r"of a layer with .trainable = False the averages"):
+        layer.track_running_stats = False
+
+
 @pytest.mark.parametrize("training", [Y, "yes", None])
 def test_a_call_that_is_given_no_flag(training):
     with pytest.raises(TypeError, match="training must be True or False"):

@@ -85,6 +85,7 @@ NOT_TAKEN = {
     "trainable": "it is an attribute of layers, .trainable = False",
     "weights": "call set_weights of the model",
     "training": "only the passes of fit and train_on_batch are those of training",
+    "track_running_stats": "of a layer with .trainable = False the averages stay, and are used",
     "inplace": "memory is used again in any case",
     "stateful": "every sequence begins with a state of 0",
     "seed": "all of a model has one, Sequential(…, seed=…)",

@@ -64,7 +64,8 @@ FIXED = ("name", "learned")
 ELSEWHERE = {
     "grad": ".gradient",
     "requires_grad": ".trainable",
-    **dict.fromkeys(("data", "numpy", "detach"), ".value"),
+    **dict.fromkeys(("data", "numpy", "detach", "assign", "values"), ".value"),
+    "gradients": ".gradient",
 }
 """What there is for attributes of other libraries' parameters."""
 
@@ -149,11 +150,21 @@ class CheckedParameter:
 class NamedParameters(Generic[P]):
     """The base of ``Parameters``: they are found by name, listed, printed and copied."""
 
+    _written = ("values", "gradients", "constrained", "largest")
     constrained: list[P]
     values: Any
     _join: Callable[[Any], None]
     _parameters: list[P]
     _bounds: list[tuple[int, int]]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name[0] != "_" and name not in self._written:
+            raise AttributeError(
+                f"nobody reads {name!r} of a model's parameters: write .values, which is θ, or "
+                f".gradients, which is g; .value, .gradient and .trainable are those of each "
+                f"parameter, as in parameters['dense_1.W'].value."
+            )
+        object.__setattr__(self, name, value)
 
     def __iter__(self) -> Iterator[P]:
         return iter(self._parameters)

@@ -29,7 +29,10 @@ from backprop.layers.returned import (
 )
 from backprop.layers.unregistered import warn_of_unregistered
 
-ADVICE = "a model gets more layers by add(…), a block is made of all of its layers"
+ADVICE = (
+    "a model gets more layers by add(…); to put others in their place make a new one of these and "
+    "of copies, [layer.copy() for layer in model.layers[:-1]]"
+)
 """What to do in the place of changing the layers of what is made of layers."""
 
 

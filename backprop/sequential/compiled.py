@@ -23,12 +23,12 @@ from backprop.losses.heads import join
 from backprop.metrics import Metric, get_all
 from backprop.optimizers import Optimizer
 from backprop.sequential.network import Network
-from backprop.sequential.told import Told, as_metric, check_all, note, outputs_of, tell
+from backprop.sequential.told import Told, as_metric, check_all, check_anew, note, outputs_of, tell
 from backprop.training.history import History
 
 T = TypeVar("T")
 
-ADVICE = "a model gets other metrics by compile(metrics=[…])"
+ADVICE = "a model gets other metrics by compile(optimizer=…, loss=…, metrics=[…])"
 """What to do in the place of changing the list of a model's metrics."""
 
 
@@ -51,13 +51,12 @@ class CompiledNetwork(Network):
         dtype: DTypeLike = "float32",
         *more: Layer,
     ) -> None:
-        self.run_eagerly = False
+        self.run_eagerly, self.stop_training, self.resume_at = False, False, (0, 0)
         self._given_loss: Loss | None = None
         self._joined = False  # whether the last activation and the loss are one
         self._optimizer: Optimizer | None = None
         self._metrics: list[Metric] = FixedList((), ADVICE)
         self._told: list[Told] = []  # what ``compile`` told each of them
-        self.stop_training, self.resume_at = False, (0, 0)
         super().__init__(layers, seed, dtype, *more)
 
     @answered
@@ -102,7 +101,7 @@ class CompiledNetwork(Network):
     def compile(
         self,
         optimizer: str | Optimizer = "sgd",
-        loss: str | Loss = "mse",
+        loss: str | Loss | None = None,
         metrics: Iterable[str | Metric | Callable[[Array, Array], Any]] | None = None,
         weighted_metrics: Iterable[str | Metric | Callable[[Array, Array], Any]] | None = None,
         run_eagerly: bool = False,
@@ -114,7 +113,7 @@ class CompiledNetwork(Network):
 
         Args:
             optimizer: An object or its name.
-            loss: An object or its name.
+            loss: An object or its name; ``"mse"`` unless given, if it was compiled with no other.
             metrics: Objects, names or functions ``f(y_true, y_pred)``: only reported, unweighted;
                 or losses, by their objects or names. The name of a cross-entropy stands for one
                 on logits where the loss takes logits of the same kind.
@@ -124,8 +123,8 @@ class CompiledNetwork(Network):
                 same results.
 
         Raises:
-            ValueError: There is no optimizer, loss or metric of that name, or the loss cannot
-                follow the last layer.
+            ValueError: There is no optimizer, loss or metric of that name, the loss cannot follow
+                the last layer, or there was another one and none is given.
             TypeError: Something else is given than these.
 
         Example:
@@ -136,7 +135,7 @@ class CompiledNetwork(Network):
         if self.input_shape is not None:  # those of others are looked at when they are built
             warn_of_held(self.layers)
         given_optimizer = optimizers.get(optimizer)
-        given_loss = losses.get(loss)
+        given_loss = losses.get("mse" if loss is None else loss)
         plain, weighted = (
             [as_metric(each, given_loss) for each in check_list(given, name)]
             for given, name in ((metrics, "metrics"), (weighted_metrics, "weighted_metrics"))
@@ -150,6 +149,7 @@ class CompiledNetwork(Network):
         told = [note(metric) for metric in found]
         if found and self.layers:
             check_all(plain + weighted, found, ending(self.layers), threshold)
+        check_anew(loss, self._given_loss)
         self._metrics, self._told = FixedList(found, ADVICE), told
         self._optimizer, self._given_loss = given_optimizer, given_loss
         self.run_eagerly = eagerly

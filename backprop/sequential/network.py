@@ -45,9 +45,9 @@ class Network(Weights):
     looked_at: frozenset[str] = frozenset()
     instead = {
         "layers": "add layers by model.add(…)",
-        "loss": "call model.compile(loss=…)",
-        "optimizer": "call model.compile(optimizer=…)",
-        "metrics": "call model.compile(metrics=[…])",
+        "loss": "call model.compile(optimizer=…, loss=…)",
+        "optimizer": "call model.compile(optimizer=…, loss=…)",
+        "metrics": "call model.compile(optimizer=…, loss=…, metrics=[…])",
         "parameters": "call model.set_weights(…), or write into model.parameters.values",
         "seed": "call model.reset(seed=…)",
         "compiled": "call model.compile(…)",

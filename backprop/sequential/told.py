@@ -40,6 +40,24 @@ def tell(metric: Metric, told: Told) -> None:
     vars(metric).update(told._asdict(), _told=told)
 
 
+def check_anew(loss: str | Loss | None, before: Loss | None) -> None:
+    """Checks that ``compile`` is given a loss if it stands in the place of another one.
+
+    Args:
+        loss: What it was given; None stands for the mean squared error.
+        before: The loss that the model was compiled with until now, if it was.
+
+    Raises:
+        ValueError: The mean squared error would take the place of another loss without a word.
+    """
+    if loss is None and type(before) not in (type(None), losses.MeanSquaredError):
+        raise ValueError(
+            f"compile needs loss=…: the model was compiled with {before}, and would go on with the "
+            f"mean squared error. Pass the loss again, and metrics if there were any; the learning "
+            f"rate alone is changed by model.optimizer.learning_rate = …."
+        )
+
+
 def check_all(
     given: Iterable[Any], found: Sequence[Metric], last: Layer, threshold: float | None
 ) -> None:

@@ -258,6 +258,13 @@ def test_a_data_set_of_dicts_is_not_called_one_of_samples():
                 call(given)
 
 
+def test_batches_that_are_dicts_are_told_to_be_tuples():
+    """As a function that collates for PyTorch's DataLoader may make them."""
+    for call in (classifier().fit, classifier().evaluate, classifier().predict):
+        with pytest.raises(TypeError, match=r"items are of the type dict.*tuples \(x, y\)"):
+            call(lambda: iter([{"x": X, "y": Y}]))
+
+
 def test_dicts_in_the_batches_of_a_data_set_are_said_not_to_be_taken():
     """As Keras's data sets have them for models of several inputs."""
     for item, name in (({"x": X}, Y), "x"), ((X, {"y": Y}), "y"):

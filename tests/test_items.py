@@ -114,6 +114,82 @@ def test_a_data_set_works_wherever_batches_do():
     assert made.params["steps"] == 4
 
 
+class Endless(PyDataset):
+    """As ``ImageDataGenerator(…).flow(…)`` makes it: an iterator too, which never ends."""
+
+    at = 0
+    __getitem__ = PyDataset.__getitem__
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        self.at += 1
+        assert self.at < 100, "it goes on for ever"
+        return self[(self.at - 1) % len(self)]
+
+
+class WithShape(PyDataset):
+    """It keeps the shape of its images in an attribute of its own."""
+
+    def __init__(self, *arrays):
+        super().__init__(*arrays)
+        self.shape = (192, 192, 4)
+
+
+class IteratedWithShape:
+    def __init__(self, *arrays):
+        self.rows, self.shape = PyDataset(*arrays), [4]
+
+    def __iter__(self):
+        return (self.rows[k] for k in range(len(self.rows)))
+
+
+@pytest.mark.parametrize("kind", [PyDataset, Endless, WithShape, IteratedWithShape])
+def test_a_data_set_may_be_an_iterator_that_never_ends_or_have_a_shape(kind):
+    model, other = classifier(), classifier()
+    mine = model.fit(
+        kind(X, Y), epochs=2, shuffle=False, verbose=0, validation_data=kind(X[:7], Y[:7])
+    )
+    its = other.fit(
+        *(X, Y), batch_size=6, epochs=2, shuffle=False, verbose=0, validation_data=(X[:7], Y[:7])
+    )
+    np.testing.assert_allclose(mine.history["val_loss"], its.history["val_loss"], rtol=1e-6)
+    np.testing.assert_array_equal(model.parameters.values, other.parameters.values)
+    given = kind(X, Y)
+    model.fit(given, steps_per_epoch=2, verbose=0)  # from which an iterator would go on
+    np.testing.assert_allclose(model.predict(given), model.predict(X), rtol=1e-6)
+    np.testing.assert_allclose(model.evaluate(given), model.evaluate(X, Y), rtol=1e-6)
+
+
+def test_a_loader_that_says_how_to_iterate_is_iterated():
+    """It may shuffle its samples there, as ``for x, y in loader`` does."""
+
+    class Loader:
+        def __init__(self):
+            self.order, self.rng = np.arange(N), np.random.default_rng(0)
+
+        def __len__(self):
+            return -(-N // 6)
+
+        def __getitem__(self, k):
+            rows = self.order[6 * k : 6 * k + 6]
+            return X[rows], Y[rows]
+
+        def __iter__(self):
+            self.rng.shuffle(self.order)
+            for k in range(len(self)):
+                yield self[k]
+
+    model, by_hand, loader = classifier(), classifier(), Loader()
+    history = model.fit(Loader(), epochs=3, verbose=0)
+    for _ in range(3):
+        for x, y in loader:
+            by_hand.train_on_batch(x, y)
+    np.testing.assert_array_equal(model.parameters.values, by_hand.parameters.values)
+    assert history.params["steps"] == 4
+
+
 def test_num_batches_may_stand_for_a_length_and_none_for_no_end():
     given = Numbered(X, Y)
     classifier().fit(given, shuffle=False, verbose=0)
@@ -180,6 +256,13 @@ def test_a_data_set_of_dicts_is_not_called_one_of_samples():
         for call in (classifier().fit, classifier().evaluate, classifier().predict):
             with pytest.raises(TypeError, match=r"items are of the type dict.*tuples \(x, y\)"):
                 call(given)
+
+
+def test_batches_that_are_dicts_are_told_to_be_tuples():
+    """As a function that collates for PyTorch's DataLoader may make them."""
+    for call in (classifier().fit, classifier().evaluate, classifier().predict):
+        with pytest.raises(TypeError, match=r"items are of the type dict.*tuples \(x, y\)"):
+            call(lambda: iter([{"x": X, "y": Y}]))
 
 
 def test_dicts_in_the_batches_of_a_data_set_are_said_not_to_be_taken():
@@ -546,6 +629,11 @@ def test_adapting_to_a_data_set_is_refused():
 
     with pytest.raises(TypeError, match="Samples, which gives its items one by one: pass arrays"):
         bp.layers.Normalization().adapt(Samples())
+    with pytest.raises(TypeError, match="Endless, which gives its items one by one: pass arrays"):
+        bp.layers.Normalization().adapt(Endless(X, Y))
+    layer = bp.layers.Normalization()
+    layer.adapt(IteratedWithShape(X, Y))
+    np.testing.assert_allclose(layer.mean, X.mean(axis=0), rtol=1e-5, atol=1e-7)
 
 
 def test_a_class_is_a_function_that_makes_its_batches():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from numbers import Number
 from typing import Any
 
@@ -50,6 +50,14 @@ def is_shaped(x: Any) -> bool:
     return isinstance(shape, tuple) and bool(shape)
 
 
+def is_array(x: Any) -> bool:
+    """Whether x says its shape and its dtype as arrays do: its class has a shape.
+
+    A data set may keep a shape in an attribute of its own, such as that of its images.
+    """
+    return (hasattr(type(x), "shape") and hasattr(x, "dtype")) or is_shaped(x)
+
+
 def columns_of(x: Any) -> Iterable[tuple[Any, Any]] | None:
     """The columns of a frame with their labels; None if x is none."""
     # pandas; tables of Astropy have iloc and columns, too
@@ -71,3 +79,28 @@ def is_one_block(x: Any) -> bool:
         return False
     dtypes = set(x.dtypes)
     return len(dtypes) == 1 and all(isinstance(d, np.dtype) and d.kind in NUMBERS for d in dtypes)
+
+
+def by_number(x: Any) -> bool:
+    """Whether x is a data set that gives its items by their numbers.
+
+    A class that says how to iterate is asked for that, as by ``for``: it may shuffle there. So are
+    PyTorch's iterable data sets, which inherit a ``__getitem__`` that raises an error. Not so one
+    that is told of the end of an epoch, as Keras's are: those that ``ImageDataGenerator`` makes are
+    iterators, which never end by themselves.
+    """
+    if readable(x) or isinstance(x, Mapping) or is_array(x):
+        return False
+    ways = ({"__getitem__", "__iter__"} & vars(kind).keys() for kind in type(x).__mro__)
+    said = next(filter(None, ways), set())
+    iterates = "__iter__" in said or isinstance(x, Iterator)
+    numbered = "__getitem__" in said and (not iterates or has(x, "on_epoch_end"))
+    return numbered and has(x, "__getitem__") and (has(x, "__len__") or hasattr(x, "num_batches"))
+
+
+def has(x: Any, method: str) -> bool:
+    """Whether the class of x has a special method; a class itself is called to make one that does.
+
+    None in its place says that it has not.
+    """
+    return getattr(type(x), method, None) is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from backprop.core.readable import SEQUENCES
 from backprop.core.types import Shape
 from backprop.data.numbered import Numbered
 
@@ -67,18 +68,18 @@ def refuse_sample(item: Any, source: Any, name: str, sample_shape: Shape | None)
     """
     numbered = isinstance(source, Numbered)
     source = source.source if numbered else source
+    if isinstance(item, Mapping) and not isinstance(source, SEQUENCES):  # of which it is a row
+        raise TypeError(
+            f"{name} is a {type(source).__name__} whose items are of the type "
+            f"{type(item).__name__}, but batches are needed: tuples (x, y) of arrays with samples "
+            f"in rows."
+        )
     pair = isinstance(item, tuple) or (
         isinstance(item, list) and item and hasattr(item[0], "shape")
     )
     parts = list(item) if pair else [item]
     if not 0 < len(parts) < 4 or not (pair or numbered):
         return
-    if isinstance(item, Mapping):
-        raise TypeError(
-            f"{name} is a {type(source).__name__} whose items are of the type "
-            f"{type(item).__name__}, but batches are needed: tuples (x, y) of arrays with samples "
-            f"in rows."
-        )
     if any(isinstance(part, Mapping) or hasattr(part, "collect") for part in parts):
         return  # as no array is made of them
     for k, what in enumerate(("inputs", "outputs") if numbered and parts[1:] else ()):

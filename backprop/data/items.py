@@ -13,11 +13,11 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from backprop.core.readable import SEQUENCES, readable
+from backprop.core.readable import SEQUENCES, by_number, has, is_array, readable
 from backprop.core.signatures import check_function
 from backprop.core.types import Shape
 from backprop.data.forms import holds_samples, is_batch, refuse_sample, show
-from backprop.data.numbered import Numbered, by_number, has, n_items
+from backprop.data.numbered import Numbered, n_items
 from backprop.datasets.orders import Orders
 
 LEFT: WeakValueDictionary[int, Any] = WeakValueDictionary()
@@ -228,7 +228,7 @@ def hash_of(item: Any) -> int | None:
 
 def makes_batches(x: Any, y: Any = None) -> bool:
     """Whether x makes batches by itself: a function, a generator, an iterable that is no array."""
-    if y is not None or hasattr(x, "shape") or isinstance(x, Mapping):
+    if y is not None or is_array(x) or isinstance(x, Mapping):
         return False
     if readable(x) and not isinstance(x, SEQUENCES):
         return False

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from backprop.core.checks import check_integer
-from backprop.core.readable import readable
+from backprop.core.readable import has
 
 MANY = 1 << 20
 """Up to so many items the order of all of them is drawn, however few steps an epoch has."""
@@ -75,27 +75,6 @@ class Numbered:
     def _tell(self, hook: str) -> None:
         if hasattr(self.source, hook):
             getattr(self.source, hook)()
-
-
-def by_number(x: Any) -> bool:
-    """Whether x is a data set that gives its items by their numbers.
-
-    It is none if only a base of the class that says how to iterate has items: PyTorch's iterable
-    data sets inherit a ``__getitem__`` that raises an error.
-    """
-    if readable(x) or isinstance(x, Mapping | Iterator) or hasattr(x, "shape"):
-        return False
-    ways = ({"__getitem__", "__iter__"} & vars(kind).keys() for kind in type(x).__mro__)
-    numbered = "__getitem__" in next(filter(None, ways), ())
-    return numbered and has(x, "__getitem__") and (has(x, "__len__") or hasattr(x, "num_batches"))
-
-
-def has(x: Any, method: str) -> bool:
-    """Whether the class of x has a special method; a class itself is called to make one that does.
-
-    None in its place says that it has not.
-    """
-    return getattr(type(x), method, None) is not None
 
 
 def n_items(source: Any) -> int | None:

@@ -13,6 +13,7 @@ from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
 from backprop.core.errors import NotBuiltError, ShapeError
 from backprop.core.frames import Labels, check_labels, known_columns
+from backprop.core.readable import is_array
 from backprop.core.rounding import warn_of_rounding
 from backprop.core.types import Shape
 from backprop.data.answers import warn_of_no_answers
@@ -305,7 +306,7 @@ def check_same_every_time(layers: Iterable[Layer], x: Any) -> None:
         ValueError: A layer draws random numbers in training or has a constraint, or x is a
             generator, which gives no batch twice.
     """
-    if drawn_once(x) and not hasattr(x, "shape"):
+    if drawn_once(x) and not is_array(x):
         raise ValueError(
             "LBFGS goes through the data many times, but x is a generator, which makes them once: "
             "pass a function that returns a new generator."

@@ -16,6 +16,7 @@ from backprop.core.frames import Labels, check_labels, labels_of
 from backprop.core.functional import by_channel
 from backprop.core.parameter_access import parameter_views
 from backprop.core.ranges import finite_rows, warn_of_lost_variance
+from backprop.core.readable import by_number, is_array
 from backprop.core.types import Array, Shape, as_array, as_floats, computed
 from backprop.layers.base import Layer
 
@@ -296,8 +297,7 @@ class Normalization(Layer):
                 )
             A = np.moveaxis(batch, over, range(len(over)))  # (the rest, …, features)
             A = A.reshape(-1, *first.shape) - first
-            m = len(A)
-            its_mean = A.mean(axis=0)
+            m, its_mean = len(A), A.mean(axis=0)
             its_squares = np.square(A - its_mean).sum(axis=0)
             step = its_mean - mean
             mean = mean + step * (m / (n + m))
@@ -313,8 +313,8 @@ class Normalization(Layer):
 def batches_of(X: Any, columns: list[Labels | None]) -> Iterator[Array]:
     """Parts of an array or frame, or each of an iterable; ``columns`` holds or gets its labels."""
     rows = isinstance(X, list | tuple | deque) and X and np.ndim(inputs_of(X[0])) < 2  # no batches
-    whole = rows or isinstance(X, Mapping) or hasattr(X, "shape") or hasattr(X, "__array__")
-    if whole or not hasattr(X, "__iter__"):  # no data set by number
+    whole = rows or isinstance(X, Mapping) or is_array(X) or hasattr(X, "__array__")
+    if whole or not hasattr(X, "__iter__") or by_number(X):  # no data set by number
         A = finite_rows(as_numbers(X, "X"))
         yield from (A[start : start + BLOCK] for start in range(0, len(A), BLOCK))
     else:

@@ -30,7 +30,7 @@ from backprop.core.array_errors import (
 )
 from backprop.core.errors import in_code, said
 from backprop.core.frames import check_alike, labels_of
-from backprop.core.readable import NUMBERS, SEQUENCES, columns_of, is_one_block, read, readable
+from backprop.core.readable import NUMBERS, SEQUENCES, columns_of, is_of_numbers, read, readable
 from backprop.core.types import Array, as_array, is_sparse
 
 
@@ -79,8 +79,8 @@ def as_numbers(x: Any, name: str, sparse: bool = False) -> Array:
 
 def from_columns(x: Any, columns: Iterable[tuple[Any, Any]], name: str) -> Array:
     """A frame as an array with a row for each of its rows, in the dtype that all columns fit in."""
-    if is_one_block(x):
-        X = np.asarray(x)
+    if is_of_numbers(x):
+        X: Array = x.to_numpy(np.result_type(*set(x.dtypes)))
     else:
         columns = list(columns)
         arrays = [column_of_numbers(column, name, label) for label, column in columns]

@@ -70,15 +70,15 @@ def columns_of(x: Any) -> Iterable[tuple[Any, Any]] | None:
     return None
 
 
-def is_one_block(x: Any) -> bool:
-    """Whether x is a frame of pandas whose columns hold numbers of a single dtype of NumPy's.
+def is_of_numbers(x: Any) -> bool:
+    """Whether x is a frame of pandas whose columns all hold numbers of NumPy's dtypes.
 
-    ``np.asarray`` reads it at once, where a look at each of its columns takes 15 µs for each.
+    It is read at once, where a look at each of its columns takes 150 µs for each.
     """
-    if not (hasattr(x, "iloc") and hasattr(getattr(x, "dtypes", None), "iloc")):
+    if not (hasattr(x, "to_numpy") and hasattr(getattr(x, "dtypes", None), "iloc")):
         return False
     dtypes = set(x.dtypes)
-    return len(dtypes) == 1 and all(isinstance(d, np.dtype) and d.kind in NUMBERS for d in dtypes)
+    return all(isinstance(d, np.dtype) and d.kind in NUMBERS for d in dtypes) and bool(dtypes)
 
 
 def by_number(x: Any) -> bool:

@@ -54,10 +54,13 @@ class Batches:
         steps: int | None = None,
     ) -> None:
         X = data.X
+        on_disk = isinstance(X, np.memmap)
         if is_sparse(X):
             X = X.astype(dtype)
-        elif X.dtype != dtype and X.size * dtype.itemsize <= CONVERT_BELOW:
-            if isinstance(X, np.memmap):
+        elif (X.dtype != dtype or not (on_disk or X[:1].flags.c_contiguous)) and (
+            X.size * dtype.itemsize <= CONVERT_BELOW  # rows in one piece are gathered faster, too
+        ):
+            if on_disk:
                 check_finite(X, f"{data.name} holds", dtype, data.first_row)
             X = np.ascontiguousarray(X, dtype)
         self.unread, self._dtype = isinstance(X, np.memmap), dtype

@@ -30,7 +30,7 @@ from backprop.core.arrays import (
     unmasked,
 )
 from backprop.core.ranges import check_overflow, check_weights
-from backprop.core.readable import columns_of, is_one_block, read, readable
+from backprop.core.readable import columns_of, is_of_numbers, read, readable
 from backprop.core.types import Array, is_sparse
 from backprop.data.inputs import check_indices
 from backprop.estimators.scikit import check_sample_weight, validate_data
@@ -66,7 +66,7 @@ def check_given(x: Any, name: str, numbers: bool = True) -> None:
         unmasked(x, name)
     elif isinstance(x, list | tuple | deque):
         check_items(x, name, deep=False)
-    elif is_one_block(x):
+    elif is_of_numbers(x):
         return
     elif columns_of(x) is not None:
         for label, column in columns_of(first_row(x)) or ():
@@ -95,7 +95,7 @@ def as_given(x: Any, name: str, numbers: bool = True) -> Any:
     x = x if getattr(getattr(x, "dtype", None), "names", None) else as_table(read(x))
     check_given(x, name, numbers)
     x = x if numbers else as_labels(x, name)
-    if isinstance(x, list | tuple) or is_sparse(x) or is_one_block(x):
+    if isinstance(x, list | tuple) or is_sparse(x) or is_of_numbers(x):
         return x
     columns = columns_of(first_row(x)) if columns_of(x) is not None else [(None, x)]
     vectors = any(holds_vectors(column) for _, column in columns or ())

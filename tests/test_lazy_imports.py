@@ -24,7 +24,7 @@ EAGER = {
     *(f"backprop.{folder}" for folder in FOLDERS),
     *("backprop.callbacks.base", "backprop.datasets.orders", "backprop.schedules.base"),
     *(f"backprop.layers.{file}" for file in ("base", "checked", "input", "block", "chain")),
-    *("backprop.layers.held", "backprop.layers.returned"),
+    *(f"backprop.layers.{file}" for file in ("held", "returned", "unregistered")),
     *(f"backprop.layers.{file}" for file in ("embedding", "scaling", "standardization")),
     "backprop.layers.along_axes",
     *(f"backprop.losses.{file}" for file in ("base", "checked", "formula", "heads", "helpers")),

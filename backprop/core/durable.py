@@ -252,7 +252,7 @@ def is_open_to_others(path: str) -> bool:
     Not so in network folders of Windows and Samba (SMB), where a lock keeps out all others.
     """
     try:
-        with open(path, "r+b", buffering=0) as file:
+        with open(path, "wb", buffering=0) as file:
             file.write(b"-")
             file.truncate(0)
     except OSError as error:  # of a full disk whoever writes is going to hear

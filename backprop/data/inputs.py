@@ -13,7 +13,8 @@ from backprop.core.functional import ones
 from backprop.core.ranges import check_finite
 from backprop.core.types import FLOAT_DTYPES, Array, Shape, is_sparse
 from backprop.layers import Layer
-from backprop.layers.block import takes, walk
+from backprop.layers.block import walk
+from backprop.layers.chain import takes
 
 BYTES_LOOKED_AT = 1024
 """Samples that are looked at to tell images from small numbers."""

@@ -300,23 +300,6 @@ def shape_through(layers: Iterable[Layer], shape: Shape) -> Shape:
     return shape
 
 
-def takes(layers: Iterable[Layer], shape: Shape, known: Shape) -> bool:
-    """Whether layers that take samples of a known shape take those of another one, too.
-
-    They do if it differs in the number of steps of a sequence alone, on which no weight depends.
-
-    Raises:
-        ShapeError: A layer that goes by the length cannot take so many steps.
-    """
-    for layer in layers:
-        if shape == known:
-            return True
-        if not len(shape) == len(known) == layer.any_length or shape[1:] != known[1:]:
-            return False
-        shape, known = layer.output_shape(shape), layer.output_shape(known)
-    return True
-
-
 def activity_penalty(layers: Iterable[Layer]) -> Any:
     """What the last training pass through the layers adds to the loss."""
     added = (layer for _, layer in walk(layers) if layer.penalizes)

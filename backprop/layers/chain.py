@@ -174,3 +174,20 @@ def decided(layers: Sequence[Layer]) -> tuple[Layer, list[Layer]]:
 def is_noise(layer: Layer) -> bool:
     """Whether it does nothing but draw random numbers."""
     return layer.random and not layer.inside() and not layer.parameters
+
+
+def takes(layers: Iterable[Layer], shape: Shape, known: Shape) -> bool:
+    """Whether layers that take samples of a known shape take those of another one, too.
+
+    They do if it differs in the number of steps of a sequence alone, on which no weight depends.
+
+    Raises:
+        ShapeError: A layer that goes by the length cannot take so many steps.
+    """
+    for layer in layers:
+        if shape == known:
+            return True
+        if not len(shape) == len(known) == layer.any_length or shape[1:] != known[1:]:
+            return False
+        shape, known = layer.output_shape(shape), layer.output_shape(known)
+    return True

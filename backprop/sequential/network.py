@@ -22,8 +22,8 @@ from backprop.data.inputs import check_inputs, check_rows
 from backprop.engine import owners
 from backprop.engine.forward import forward_in_parts
 from backprop.layers import Chain, Input, Layer
-from backprop.layers.block import forward_through, mask_through, takes, walk
-from backprop.layers.chain import layers_in
+from backprop.layers.block import forward_through, mask_through, walk
+from backprop.layers.chain import layers_in, takes
 from backprop.layers.held import append, distinct, look_at_held, take_in
 from backprop.layers.input import check_brackets
 from backprop.losses import Loss

@@ -29,7 +29,8 @@ from backprop.engine.forward import in_parts
 from backprop.engine.predictions import predictions_of
 from backprop.engine.threads import single_blas_threads
 from backprop.layers import Layer
-from backprop.layers.block import forward_through, shape_through, takes
+from backprop.layers.block import forward_through, shape_through
+from backprop.layers.chain import takes
 from backprop.training.divergence import quietly, warn_of_overflow
 from backprop.training.progress import progress
 

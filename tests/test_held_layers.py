@@ -241,6 +241,53 @@ class OfConstants(Handmade):
         return self.dX
 
 
+class ByTheBook(Layer):
+    """A batch normalization whose statistics are known to no one, and whose derivatives stay."""
+
+    def make_parameters(self, input_shape):
+        self.mean, self.var = np.zeros(input_shape), np.ones(input_shape)
+
+    def forward(self, X, training=False):
+        if training:
+            self.X, self.mu, self.s = X, X.mean(axis=0), np.sqrt(X.var(axis=0) + 1e-5)
+            self.mean = 0.9 * self.mean + 0.1 * self.mu
+            self.var *= 0.9
+            self.var += 0.1 * self.s**2
+            return (X - self.mu) / self.s
+        return (X - self.mean) / np.sqrt(self.var)
+
+    def backward(self, delta):
+        A = (self.X - self.mu) / self.s
+        self.dvar, self.dmean = np.mean(delta * A, axis=0), np.mean(delta, axis=0)
+        return (delta - self.dmean - A * self.dvar) / self.s
+
+
+class ByTheBookScaled(ByTheBook):
+    """Its scale is no parameter: that one is warned of, and not the statistics."""
+
+    def make_parameters(self, input_shape):
+        super().make_parameters(input_shape)
+        self.gamma = np.ones(input_shape)
+
+    def forward(self, X, training=False):
+        return super().forward(X, training) * self.gamma
+
+    def backward(self, delta):
+        self.dgamma = np.sum(delta * (self.X - self.mu) / self.s, axis=0)
+        return super().backward(delta * self.gamma)
+
+
+class Echo(OfConstants):
+    """It begins with the state that the last batch left, and keeps the derivative of that one."""
+
+    def forward(self, X, training=False):
+        h = vars(self).get("h", X)
+        Y = X + (h if h.shape == X.shape else X) @ self.W
+        if training:
+            self.h = Y
+        return Y
+
+
 def around(made):
     model = bp.Sequential([*made, Dense(1)], seed=0)
     model.compile("sgd", "mse")
@@ -257,8 +304,9 @@ def around(made):
         (lambda: [InPlace()], 1, r"self\.W: "),
         (lambda: [TrainsItself()], 1, r"self\.W: .* changes them"),
         (lambda: [Residual([Handmade()])], 1, r"self\.W, self\.b: "),
+        (lambda: [ByTheBookScaled()], 1, r"self\.gamma: "),
     ],
-    ids=["first", "several", "behind", "dicts", "in place", "by itself", "in a block"],
+    ids=["first", "several", "behind", "dicts", "in place", "by itself", "in a block", "scaled"],
 )
 @pytest.mark.parametrize("train", ["fit", "train_on_batch"])
 def test_training_warns_of_weights_that_are_no_parameters(made, n, first, train):
@@ -285,3 +333,31 @@ def test_constants_are_not_taken_for_such_weights(batch_size):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         around([OfConstants(), frozen]).fit(X, X[:, :1], batch_size=batch_size, verbose=0)
+
+
+@pytest.mark.parametrize("made", [ByTheBook, Echo])
+def test_what_forward_changes_in_training_is_not_taken_for_a_weight(made):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        around([Dense(3), made()]).fit(X, X[:, :1], batch_size=7, verbose=0)
+
+
+class WordVectors(Handmade):
+    """Beside its weights it holds an array for each of many words."""
+
+    def make_parameters(self, input_shape):
+        self.vectors, self.batches = {k: np.ones(2) for k in range(2000)}, []
+
+    def __deepcopy__(self, memo):
+        self.batches.append("copied")
+        return super().__deepcopy__(memo)
+
+    def forward(self, X, training=False):
+        self.batches.append(len(X))
+        return super().forward(X, training)
+
+
+def test_a_layer_that_holds_thousands_of_arrays_is_not_copied():
+    layer = WordVectors()
+    around([Dense(3), layer]).train_on_batch(X, X[:, :1])
+    assert layer.batches == [20]

@@ -16,20 +16,25 @@ from backprop.layers.base import Layer
 OWN = re.compile(r"\.\w+(\[[^]]*\])*")
 """The way to what a layer holds itself: ``.W``, ``.params['W']``, and not ``.inner[0].W``."""
 
+MANY = 1000
+"""Arrays that a layer may hold and be looked at; to copy many more takes seconds."""
+
 
 def warn_of_unregistered(layer: Layer, X: Array) -> None:
     """Warns of arrays that a layer computes with and has gradients of, and that are no parameters.
 
     Layers hold constants, too: an array is taken for a weight if the output depends on it and
-    ``backward`` changes it, or leaves another one of its shape. This is tried in a copy of the
-    layer, since ``backward`` of a first layer without parameters is never called.
+    ``backward`` changes it, or leaves another one of its shape. What ``forward`` changes in
+    training, such as a running mean or a state that is carried on, is none. This is tried in a copy
+    of the layer, since ``backward`` of a first layer without parameters is never called.
 
     Args:
         layer: A layer of the user's own, after its first training pass.
         X: The inputs of that pass.
     """
-    if all(array.shape[:1] == X.shape[:1] for _, array in arrays_in(layer)):
-        return  # it holds nothing but what it keeps of the samples
+    held = arrays_in(layer)
+    if len(held) > MANY or all(array.shape[:1] == X.shape[:1] for _, array in held):
+        return  # it holds data, such as a dict of word vectors, or what it keeps of the samples
     found: list[str] = []
     with suppress(Exception), np.errstate(all="ignore"):  # of the user's code: it may be any
         found += weights_with_gradients(layer, X)
@@ -52,13 +57,14 @@ def weights_with_gradients(layer: Layer, X: Array) -> Iterator[str]:
     rows = next(n for n in count(2) if n not in held)  # so that only gradients have such shapes
     Y = twin.forward(np.resize(X, (rows, *X.shape[1:])), training=True)
     before = {path: (array, array.copy()) for path, array in arrays_in(twin)}
+    still = {path for path, array in arrays_in(layer) if same(before.get(path, (None,))[0], array)}
     twin.backward(np.ones_like(Y))
     kept, shapes = [], set()
     for path, array in arrays_in(twin):
         there, value = before.get(path, (None, array))
-        if there is not None:
+        if path in still:
             kept.append((path, array.shape))
-        if there is not array or not np.array_equal(array, value, equal_nan=True):
+        if there is not array or not same(array, value):
             shapes.add(array.shape)
     shapes -= {p.shape for p in layer.parameters if p.learned}  # whose gradients they may be
     for path, shape in kept:
@@ -84,6 +90,11 @@ def is_weight(part: object) -> bool:
     return isinstance(part, np.ndarray) and part.dtype.kind == "f" and part.size > 0
 
 
+def same(one: Array | None, other: Array) -> bool:
+    """Whether both arrays hold the same numbers."""
+    return one is not None and np.array_equal(one, other, equal_nan=True)
+
+
 def differs(layer: Layer, X: Array, array: Array, expected: Array | None) -> bool:
     """Whether the output becomes another one when this array is changed; it is put back."""
     if not array.flags.writeable or expected is None:
@@ -94,7 +105,7 @@ def differs(layer: Layer, X: Array, array: Array, expected: Array | None) -> boo
         changed = forward_or_none(layer, X)
     finally:
         array[...] = kept
-    return changed is not None and not np.array_equal(changed, expected, equal_nan=True)
+    return changed is not None and not same(changed, expected)
 
 
 def forward_or_none(layer: Layer, X: Array) -> Array | None:

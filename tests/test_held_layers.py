@@ -315,6 +315,11 @@ def test_training_warns_of_weights_that_are_no_parameters(made, n, first, train)
     assert len(caught) == n
 
 
+def test_weights_as_long_as_a_batch_are_not_taken_for_what_is_kept_of_its_samples():
+    with pytest.warns(RuntimeWarning, match=r"self\.W, self\.b: "):
+        around([Handmade()]).fit(X, X[:, :1], batch_size=3, verbose=0)
+
+
 def test_weights_that_are_made_as_that_warning_says_are_trained():
     model = around([Advised()])
     model.build((None, 3))

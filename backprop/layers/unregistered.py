@@ -33,7 +33,9 @@ def warn_of_unregistered(layer: Layer, X: Array) -> None:
         X: The inputs of that pass.
     """
     held = arrays_in(layer)
-    if len(held) > MANY or all(array.shape[:1] == X.shape[:1] for _, array in held):
+    of_samples = all(array.shape[:1] == X.shape[:1] for _, array in held)
+    # where X has an axis as long as the batch is, weights may be so long, too
+    if len(held) > MANY or (of_samples and len(X) not in X.shape[1:]):
         return  # it holds data, such as a dict of word vectors, or what it keeps of the samples
     found: list[str] = []
     with suppress(Exception), np.errstate(all="ignore"):  # of the user's code: it may be any

@@ -162,6 +162,35 @@ class Heavy(Layer):
         return delta + self.X / len(self.X)
 
 
+class Forgotten(Heavy):
+    penalizes = False
+
+
+class Weighing(Forgotten):
+    """Its own name for the weight of something else."""
+
+    def __init__(self):
+        super().__init__()
+        self.penalty = 0.5
+
+    def forward(self, X, training=False):
+        self.X = X
+        return X
+
+
+def test_a_penalty_that_nobody_counts_is_warned_of():
+    def train(layer):
+        model = bp.Sequential([Dense(2), layer, Dense(1)], seed=0)
+        model.compile("sgd", "mse")
+        model.fit(np.ones((4, 3)), np.ones(4), epochs=2, verbose=0)
+
+    with pytest.warns(RuntimeWarning, match="penalizes = True in the class Forgotten") as caught:
+        train(Forgotten())
+    assert len(caught) == 1
+    train(Heavy())
+    train(Weighing())
+
+
 class BothWays(Heavy):
     return_sequences, go_backwards = True, False
 

@@ -26,6 +26,7 @@ from backprop.layers.returned import (
     copy_at_first,
     inferred_by_own,
     penalty_of,
+    warn_of_uncounted,
 )
 from backprop.layers.unregistered import warn_of_unregistered
 
@@ -212,6 +213,7 @@ def outputs_through(
             if training:
                 vars(layer)["_received"] = X.shape
                 if before is not None:
+                    warn_of_uncounted(layer)
                     warn_of_unregistered(layer, X)
             else:
                 Y = inferred_by_own(layer, X, Y, masked)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core import console
 from backprop.core.checks import is_row
 from backprop.core.errors import ShapeError, check_room, said
 from backprop.core.own_functions import check_functions
@@ -279,6 +280,18 @@ def collect_own(layer: Layer, X: Array, masked: Mapping[str, Array]) -> None:
         twin: Any = deepcopy(layer)
         twin.forward(X, True, **masked)
         found.append(penalty_of(twin))
+
+
+def warn_of_uncounted(layer: Layer) -> None:
+    """Warns of a penalty that a training pass of a user's layer left, and that nobody counts.
+
+    A plain number may be a setting of the layer; what ``forward`` computes is one of NumPy's.
+    """
+    if isinstance(vars(layer).get("penalty"), np.floating) and not layer.penalizes:
+        console.warn(
+            f"{layer} leaves a number in self.penalty, which is not added to the loss: write "
+            f"penalizes = True in the class {type(layer).__name__}, or give it another name."
+        )
 
 
 def penalty_of(layer: Layer) -> Any:

@@ -169,13 +169,18 @@ class Forgotten(Heavy):
 class Weighing(Forgotten):
     """Its own name for the weight of something else."""
 
-    def __init__(self):
+    def __init__(self, penalty):
         super().__init__()
-        self.penalty = 0.5
+        self.penalty = penalty
 
     def forward(self, X, training=False):
         self.X = X
         return X
+
+
+class Halving(Weighing):
+    def __init__(self):
+        super().__init__(0.5)
 
 
 def test_a_penalty_that_nobody_counts_is_warned_of():
@@ -188,7 +193,8 @@ def test_a_penalty_that_nobody_counts_is_warned_of():
         train(Forgotten())
     assert len(caught) == 1
     train(Heavy())
-    train(Weighing())
+    train(Weighing(np.float64(0.5)))
+    train(Halving())
 
 
 class BothWays(Heavy):

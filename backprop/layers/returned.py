@@ -13,6 +13,7 @@ import numpy as np
 from backprop.core import console
 from backprop.core.checks import is_row
 from backprop.core.errors import ShapeError, check_room, said
+from backprop.core.lookup import arguments_of
 from backprop.core.own_functions import check_functions
 from backprop.core.parameters import Parameter
 from backprop.core.returned import is_array, misshaped
@@ -285,9 +286,10 @@ def collect_own(layer: Layer, X: Array, masked: Mapping[str, Array]) -> None:
 def warn_of_uncounted(layer: Layer) -> None:
     """Warns of a penalty that a training pass of a user's layer left, and that nobody counts.
 
-    A plain number may be a setting of the layer; what ``forward`` computes is one of NumPy's.
+    A plain number, or an argument, is a setting; what ``forward`` computes is one of NumPy's.
     """
-    if isinstance(vars(layer).get("penalty"), np.floating) and not layer.penalizes:
+    computed = isinstance(vars(layer).get("penalty"), np.floating)
+    if computed and not layer.penalizes and "penalty" not in arguments_of(layer):
         console.warn(
             f"{layer} leaves a number in self.penalty, which is not added to the loss: write "
             f"penalizes = True in the class {type(layer).__name__}, or give it another name."

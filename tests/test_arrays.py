@@ -41,9 +41,9 @@ MIXED = FRAME.assign(d=X[:, 0] > 0)
 PLAIN = np.column_stack([X, X[:, 0] > 0])
 
 
-def classifier():
-    model = bp.Sequential([Dense(5), ReLU(), Dense(3), Softmax()], seed=1)
-    model.compile("sgd", "sparse_categorical_crossentropy")
+def classifier(*first, loss="sparse_categorical_crossentropy"):
+    model = bp.Sequential([*first, Dense(5), ReLU(), Dense(3), Softmax()], seed=1)
+    model.compile("sgd", loss)
     return model
 
 
@@ -508,10 +508,33 @@ def test_the_advice_on_the_axes_of_images_is_code_for_columns_of_them_too(x):
         code = str(caught.value).rpartition(before)[2].removesuffix(".")
         expected = IMAGES[..., np.newaxis] if fitted is plain else IMAGES.reshape(N, -1)
         assert np.array_equal(eval(code, {"np": np, "x": x}), expected)
-    with pytest.raises(ShapeError, match="last axis") as caught:
+    with pytest.raises(ShapeError, match=r"last axis .*Flatten\(\) .* in front of all layers"):
         classifier().fit(x, Y, verbose=0)
-    code = re.search(r"\(N, features\): (.*?)\. ", str(caught.value))[1]
-    assert np.array_equal(eval(code, {"np": np, "x": x}), IMAGES.reshape(N, -1))
+    model = classifier(Flatten())
+    model.fit(x, Y, verbose=0)
+    assert np.array_equal(model.predict(x), flat.predict(IMAGES.reshape(N, -1)))
+
+
+@pytest.mark.parametrize("kind", [list, lambda rows: rows.tolist()])
+@pytest.mark.parametrize("columns", [1, 3])
+def test_the_advice_on_columns_of_vectors_of_one_array_is_code(kind, columns):
+    """``frame[["a"]].to_numpy()``: np.stack leaves it as it is, a column of objects."""
+    frame = pd.DataFrame({k: kind(X) for k in range(columns)})
+    x, plain = frame.to_numpy(), np.concatenate([X] * columns, axis=-1)
+    fitted = classifier()
+    fitted.fit(plain, Y, verbose=0)
+    with pytest.raises(ShapeError, match=r"was built for .*: pass ") as caught:
+        fitted.predict(x)
+    code = str(caught.value).rpartition("pass ")[2].removesuffix(".")
+    assert np.array_equal(eval(code, {"np": np, "x": x}), plain)
+    if columns == 1:
+        rows, names = np.eye(3)[Y], {"np": np}
+        names["y"] = pd.DataFrame({"y": kind(rows)}).to_numpy()
+        with pytest.raises(ShapeError, match=r"that shape, (.*?)\. y is a column") as caught:
+            classifier(loss="categorical_crossentropy").fit(X, names["y"], verbose=0)
+        exec(re.search(r"begin with (.*)\.$", str(caught.value))[1], names)
+        code = re.search(r"that shape, (.*?)\. ", str(caught.value))[1]
+        assert np.array_equal(eval(code, names), rows)
 
 
 @pytest.mark.parametrize("verb", ["fit", "evaluate", "train_on_batch"])

@@ -272,6 +272,12 @@ def one_hot_rows(y: Any, name: str) -> str:
     return name if np.ndim(y) > 1 else f"np.stack({name})"  # of a column of vectors
 
 
+def one_array(x: Any, code: str) -> str:
+    """The code for one array of a column of vectors, or of an array of such columns."""
+    several = len(getattr(x, "shape", ())) > 1  # as of frame[["a", "b"]].to_numpy()
+    return f"np.array({code}.tolist())" if several else f"np.stack({code})"
+
+
 def refuse_vectors(x: Any, arrays: Sequence[Array], labels: Sequence[Any], name: str) -> NoReturn:
     """The error for columns of a frame that hold a vector in each row, with what to pass instead.
 

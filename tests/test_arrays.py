@@ -562,6 +562,40 @@ def test_an_open_file_is_not_to_be_joined_with_its_targets(tmp_path):
         classifier().fit({"X": X, "y": Y}, Y)
 
 
+def test_a_dict_in_a_file_of_one_array_is_told_what_it_becomes_one_by(tmp_path):
+    """``np.save`` of a dict: the array around it has no ``values``."""
+    np.save(tmp_path / "data.npy", {"a": X[:, 0], "b": X[:, 1]})
+    x = np.load(tmp_path / "data.npy", allow_pickle=True)
+    with pytest.raises(TypeError, match="it is a dict: pass one array") as caught:
+        classifier().fit(x, Y, verbose=0)
+    code = re.search(r"or (np.*) if all", str(caught.value))[1]
+    assert np.array_equal(eval(code, {"np": np, "x": x}), X[:, :2])
+
+
+def test_a_sparse_matrix_in_np_array_is_told_how_it_comes_out():
+    """``list(x)`` was advised, of which NumPy said that it is "iteration over a 0-d array"."""
+    x, y = np.array(scipy.sparse.csr_matrix(X)), np.array(scipy.sparse.csr_matrix(np.eye(3)[Y]))
+    for call in (lambda: classifier().fit(x, Y), lambda: classifier().predict(x)):
+        with pytest.raises(
+            TypeError, match=r"^x is an array around a sparse .*: pass x\.item\(\)\.$"
+        ):
+            call()
+    classifier().fit(x.item(), Y, verbose=0)
+    with pytest.raises(TypeError, match=r"^y is an .*: pass y\.item\(\)\.toarray\(\)\.$"):
+        classifier(loss="categorical_crossentropy").fit(X, y, verbose=0)
+
+
+def test_none_in_np_array_is_no_array():
+    for call in (
+        lambda: classifier().fit(np.array(None), Y),
+        lambda: classifier().fit(X, np.array(None)),
+    ):
+        with pytest.raises(
+            TypeError, match=r"^[xy] must hold numbers, but it is None: pass an array\.$"
+        ):
+            call()
+
+
 def test_a_column_of_vectors_beside_numbers_is_told_what_to_do():
     table = pd.DataFrame({"vector": list(X), "number": 1.0}).to_numpy()
     with pytest.raises(

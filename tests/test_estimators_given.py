@@ -376,6 +376,17 @@ def test_an_array_of_columns_of_vectors_is_told_what_to_do(estimator, y, columns
             kind(**SMALL).fit(X, x)
 
 
+def test_sparse_matrices_in_arrays_of_objects_are_told_how_they_come_out():
+    rows = scipy.sparse.csr_matrix(ROWS)
+    several = np.empty(N, object)
+    several[:] = list(rows)
+    for given, code in ((np.array(rows), "{}.item()"), (several, "scipy.sparse.vstack(list({}))")):
+        with pytest.raises(TypeError, match=re.escape(f"{code.format('y')}.toarray().")):
+            MLPClassifier(**SMALL).fit(X, given)
+        with pytest.raises(TypeError, match=re.escape(f"{code.format('X')}.")):
+            MLPClassifier(**SMALL).fit(given, LABELS)
+
+
 def test_vectors_beside_other_columns_are_told_what_to_do(estimator, y):
     frame = pd.DataFrame({"v": list(X), "a": X[:, 0]})
     advice = r"X .*column 'v' holds arrays of shape \(2,\): pass np\.column_stack\(\[np\.stack\(X"

@@ -140,6 +140,8 @@ def as_labels(y: Any, name: str) -> Any:
         check_present(np.asarray(y, object), name)
     if found.dtype.kind == "T":  # which scikit-learn does not know
         y = found = found.astype(object)
+    if found.dtype.kind == "O" and any(map(is_sparse, found.flat[:1])):
+        return to_array(found, name)  # which says so
     if found.dtype.kind != "O" or not found.ndim:
         return y
     check_no_gap(found, name)

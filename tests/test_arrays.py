@@ -508,6 +508,10 @@ def test_the_advice_on_the_axes_of_images_is_code_for_columns_of_them_too(x):
         code = str(caught.value).rpartition(before)[2].removesuffix(".")
         expected = IMAGES[..., np.newaxis] if fitted is plain else IMAGES.reshape(N, -1)
         assert np.array_equal(eval(code, {"np": np, "x": x}), expected)
+    with pytest.raises(ShapeError, match=r"built for 20 features .*: pass ") as caught:
+        flat.explain(x, Y)
+    code = str(caught.value).rpartition("pass ")[2].removesuffix(".")
+    assert np.array_equal(eval(code, {"np": np, "X": x}), IMAGES.reshape(N, -1))
     with pytest.raises(ShapeError, match=r"last axis .*Flatten\(\) .* in front of all layers"):
         classifier().fit(x, Y, verbose=0)
     model = classifier(Flatten())

@@ -41,9 +41,9 @@ MIXED = FRAME.assign(d=X[:, 0] > 0)
 PLAIN = np.column_stack([X, X[:, 0] > 0])
 
 
-def classifier():
-    model = bp.Sequential([Dense(5), ReLU(), Dense(3), Softmax()], seed=1)
-    model.compile("sgd", "sparse_categorical_crossentropy")
+def classifier(*first, loss="sparse_categorical_crossentropy"):
+    model = bp.Sequential([*first, Dense(5), ReLU(), Dense(3), Softmax()], seed=1)
+    model.compile("sgd", loss)
     return model
 
 
@@ -508,10 +508,37 @@ def test_the_advice_on_the_axes_of_images_is_code_for_columns_of_them_too(x):
         code = str(caught.value).rpartition(before)[2].removesuffix(".")
         expected = IMAGES[..., np.newaxis] if fitted is plain else IMAGES.reshape(N, -1)
         assert np.array_equal(eval(code, {"np": np, "x": x}), expected)
-    with pytest.raises(ShapeError, match="last axis") as caught:
+    with pytest.raises(ShapeError, match=r"built for 20 features .*: pass ") as caught:
+        flat.explain(x, Y)
+    code = str(caught.value).rpartition("pass ")[2].removesuffix(".")
+    assert np.array_equal(eval(code, {"np": np, "X": x}), IMAGES.reshape(N, -1))
+    with pytest.raises(ShapeError, match=r"last axis .*Flatten\(\) .* in front of all layers"):
         classifier().fit(x, Y, verbose=0)
-    code = re.search(r"\(N, features\): (.*?)\. ", str(caught.value))[1]
-    assert np.array_equal(eval(code, {"np": np, "x": x}), IMAGES.reshape(N, -1))
+    model = classifier(Flatten())
+    model.fit(x, Y, verbose=0)
+    assert np.array_equal(model.predict(x), flat.predict(IMAGES.reshape(N, -1)))
+
+
+@pytest.mark.parametrize("kind", [list, lambda rows: rows.tolist()])
+@pytest.mark.parametrize("columns", [1, 3])
+def test_the_advice_on_columns_of_vectors_of_one_array_is_code(kind, columns):
+    """``frame[["a"]].to_numpy()``: np.stack leaves it as it is, a column of objects."""
+    frame = pd.DataFrame({k: kind(X) for k in range(columns)})
+    x, plain = frame.to_numpy(), np.concatenate([X] * columns, axis=-1)
+    fitted = classifier()
+    fitted.fit(plain, Y, verbose=0)
+    with pytest.raises(ShapeError, match=r"was built for .*: pass ") as caught:
+        fitted.predict(x)
+    code = str(caught.value).rpartition("pass ")[2].removesuffix(".")
+    assert np.array_equal(eval(code, {"np": np, "x": x}), plain)
+    if columns == 1:
+        rows, names = np.eye(3)[Y], {"np": np}
+        names["y"] = pd.DataFrame({"y": kind(rows)}).to_numpy()
+        with pytest.raises(ShapeError, match=r"that shape, (.*?)\. y is a column") as caught:
+            classifier(loss="categorical_crossentropy").fit(X, names["y"], verbose=0)
+        exec(re.search(r"begin with (.*)\.$", str(caught.value))[1], names)
+        code = re.search(r"that shape, (.*?)\. ", str(caught.value))[1]
+        assert np.array_equal(eval(code, names), rows)
 
 
 @pytest.mark.parametrize("verb", ["fit", "evaluate", "train_on_batch"])
@@ -537,6 +564,40 @@ def test_an_open_file_is_not_to_be_joined_with_its_targets(tmp_path):
             assert np.array_equal(eval(code, {"x": x}), X)
     with pytest.raises(TypeError, match=r"such as one of its values, or .* if all belong there"):
         classifier().fit({"X": X, "y": Y}, Y)
+
+
+def test_a_dict_in_a_file_of_one_array_is_told_what_it_becomes_one_by(tmp_path):
+    """``np.save`` of a dict: the array around it has no ``values``."""
+    np.save(tmp_path / "data.npy", {"a": X[:, 0], "b": X[:, 1]})
+    x = np.load(tmp_path / "data.npy", allow_pickle=True)
+    with pytest.raises(TypeError, match="it is a dict: pass one array") as caught:
+        classifier().fit(x, Y, verbose=0)
+    code = re.search(r"or (np.*) if all", str(caught.value))[1]
+    assert np.array_equal(eval(code, {"np": np, "x": x}), X[:, :2])
+
+
+def test_a_sparse_matrix_in_np_array_is_told_how_it_comes_out():
+    """``list(x)`` was advised, of which NumPy said that it is "iteration over a 0-d array"."""
+    x, y = np.array(scipy.sparse.csr_matrix(X)), np.array(scipy.sparse.csr_matrix(np.eye(3)[Y]))
+    for call in (lambda: classifier().fit(x, Y), lambda: classifier().predict(x)):
+        with pytest.raises(
+            TypeError, match=r"^x is an array around a sparse .*: pass x\.item\(\)\.$"
+        ):
+            call()
+    classifier().fit(x.item(), Y, verbose=0)
+    with pytest.raises(TypeError, match=r"^y is an .*: pass y\.item\(\)\.toarray\(\)\.$"):
+        classifier(loss="categorical_crossentropy").fit(X, y, verbose=0)
+
+
+def test_none_in_np_array_is_no_array():
+    for call in (
+        lambda: classifier().fit(np.array(None), Y),
+        lambda: classifier().fit(X, np.array(None)),
+    ):
+        with pytest.raises(
+            TypeError, match=r"^[xy] must hold numbers, but it is None: pass an array\.$"
+        ):
+            call()
 
 
 def test_a_column_of_vectors_beside_numbers_is_told_what_to_do():

@@ -1,6 +1,7 @@
 """What the estimators refuse because scikit-learn would read something else than is meant."""
 
 import math
+import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -355,6 +356,35 @@ def test_a_column_of_vectors_is_an_array_of_targets(column):
         found, expected = kind(**SMALL).fit(X, given), kind(**SMALL).fit(X, targets)
         assert found.score(X, given) == expected.score(X, targets)
         np.testing.assert_array_equal(found.predict(X), expected.predict(X))
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_an_array_of_columns_of_vectors_is_told_what_to_do(estimator, y, columns):
+    """``frame[["v"]].to_numpy()``: "setting an array element with a sequence", said NumPy."""
+    x = pd.DataFrame({k: list(X) for k in range(columns)}).to_numpy()
+    advice = r"X .*its columns hold arrays of shape \(2,\): pass np\.array"
+    with pytest.raises(ValueError, match=advice) as caught:
+        estimator.fit(x, y)
+    plain = eval(re.search(r"pass (.*) instead", str(caught.value))[1], {"np": np, "X": x})
+    np.testing.assert_array_equal(plain, np.concatenate([X] * columns, axis=1))
+    estimator.fit(plain, y)
+    for call in (estimator.predict, lambda x: estimator.score(x, y)):
+        with pytest.raises(ValueError, match=advice):
+            call(x)
+    for kind in (MLPRegressor, MLPClassifier):
+        with pytest.raises(ValueError, match=r"y .*its columns hold arrays .*: pass np\.array\(y"):
+            kind(**SMALL).fit(X, x)
+
+
+def test_sparse_matrices_in_arrays_of_objects_are_told_how_they_come_out():
+    rows = scipy.sparse.csr_matrix(ROWS)
+    several = np.empty(N, object)
+    several[:] = list(rows)
+    for given, code in ((np.array(rows), "{}.item()"), (several, "scipy.sparse.vstack(list({}))")):
+        with pytest.raises(TypeError, match=re.escape(f"{code.format('y')}.toarray().")):
+            MLPClassifier(**SMALL).fit(X, given)
+        with pytest.raises(TypeError, match=re.escape(f"{code.format('X')}.")):
+            MLPClassifier(**SMALL).fit(given, LABELS)
 
 
 def test_vectors_beside_other_columns_are_told_what_to_do(estimator, y):

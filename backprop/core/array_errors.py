@@ -145,8 +145,20 @@ def refuse_beside_vectors(number: Any, index: Iterable[Any], name: str) -> NoRet
     )
 
 
+def joined(code: str, name: str, alone: bool = False) -> str:
+    """The code that joins sparse rows; all but inputs must be dense.
+
+    ``alone``: it is one matrix in an array without axes, which ``np.array`` made of it.
+    """
+    dense = "" if name.lower().endswith("x") else ".toarray()"
+    return f"{in_code(name)}.item(){dense}" if alone else f"one, scipy.sparse.vstack({code}){dense}"
+
+
 def describe(x: Any, name: str) -> str:
     """What an object is that is no array, and what to pass in its place."""
+    inside = ""
+    if isinstance(x, np.ndarray):  # around one object, such as a dict that np.save wrote
+        x, inside = x[()], ".item()"
     if x is None:
         return "None: pass an array."
     kind = f"a {type(x).__name__}"
@@ -155,7 +167,7 @@ def describe(x: Any, name: str) -> str:
     if isinstance(x, Mapping) and not isinstance(x, dict):  # an open file, of targets too
         return f"{kind}: pass one of its arrays, such as {in_code(name)}[{next(iter(x), '')!r}]."
     if isinstance(x, dict):
-        code = f"np.column_stack(list({in_code(name)}.values()))"
+        code = f"np.column_stack(list({in_code(name)}{inside}.values()))"
         return f"{kind}: pass one array, such as one of its values, or {code} if all belong there."
     if hasattr(x, "collect"):
         return f"{kind}: pass {in_code(name)}.collect()."
@@ -270,6 +282,12 @@ def numbering(labels: Array, name: str, both: str = "") -> str:
 def one_hot_rows(y: Any, name: str) -> str:
     """The code for one-hot rows as one array, of which ``np.argmax`` tells the classes."""
     return name if np.ndim(y) > 1 else f"np.stack({name})"  # of a column of vectors
+
+
+def one_array(x: Any, code: str) -> str:
+    """The code for one array of a column of vectors, or of an array of such columns."""
+    several = len(getattr(x, "shape", ())) > 1  # as of frame[["a", "b"]].to_numpy()
+    return f"np.array({code}.tolist())" if several else f"np.stack({code})"
 
 
 def refuse_vectors(x: Any, arrays: Sequence[Array], labels: Sequence[Any], name: str) -> NoReturn:

@@ -21,6 +21,7 @@ from backprop.core.array_errors import (
     describe,
     first_not_finite,
     first_of,
+    joined,
     place,
     ragged,
     refuse_beside_vectors,
@@ -151,11 +152,12 @@ def from_objects(x: Array, name: str, column: str = "") -> Array:
     kinds = set(map(type, x.flat))
     if any(issubclass(kind, str | bytes) for kind in kinds):
         return x
-    check_no_gap(x, name, column)
+    if x.ndim:
+        check_no_gap(x, name, column)
     if any(is_sparse(each) for each in x.flat[:1]):
-        raise TypeError(
-            f"{name} holds sparse matrices: pass {joined(f'list({in_code(name)})', name)}."
-        )
+        what = "holds sparse matrices" if x.ndim else "is an array around a sparse matrix"
+        code = joined(f"list({in_code(name)})", name, alone=x.ndim == 0)
+        raise TypeError(f"{name} {what}: pass {code}.")
     if any(is_vector(kind) for kind in kinds):
         label = column.removeprefix(", column ")
         return stacked(x, f"{name}[{label}]" if column else name)
@@ -164,7 +166,7 @@ def from_objects(x: Array, name: str, column: str = "") -> Array:
     for kind in kinds:
         if not is_number(kind):
             if x.ndim == 0:
-                raise TypeError(f"{name} must hold numbers, but it is {describe(x[()], name)}")
+                raise TypeError(f"{name} must hold numbers, but it is {describe(x, name)}")
             index = first_of(x, kind)
             value = x[tuple(index)]
             sets = issubclass(kind, set | frozenset) and name in ("y", "validation y")
@@ -188,12 +190,6 @@ def from_objects(x: Array, name: str, column: str = "") -> Array:
         f"{name} overflows: it holds integers above {np.finfo(np.float64).max:.4g}: scale them "
         f"first."
     )
-
-
-def joined(code: str, name: str) -> str:
-    """The code that joins sparse rows; all but inputs must be dense."""
-    inputs = name.lower().endswith("x")
-    return f"one, scipy.sparse.vstack({code})" + ("" if inputs else ".toarray()")
 
 
 def stacked(x: Array, name: str) -> Array:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core import console
+from backprop.core.array_errors import one_array
 from backprop.core.arrays import as_numbers
 from backprop.core.errors import ShapeError, in_code, misfit
 from backprop.core.functional import ones
@@ -102,7 +103,7 @@ def as_array_code(x: Any, name: str, n_axes: int = 0) -> str:
     """
     code = in_code(name)
     if len(getattr(x, "shape", ()) or range(n_axes)) < n_axes:
-        return f"np.stack({code})"
+        return one_array(x, code)
     return code if isinstance(x, np.ndarray) or is_sparse(x) else f"np.asarray({code})"
 
 

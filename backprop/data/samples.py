@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from backprop.core import console
+from backprop.core.array_errors import one_array
 from backprop.core.arrays import as_numbers, to_array
 from backprop.core.checks import check_number, check_share
 from backprop.core.errors import ShapeError, said
@@ -103,8 +104,10 @@ def check_data(
         target = loss.check_target(given, output_shape, dtype)
     except ShapeError as error:
         if len(getattr(y, "shape", given.shape)) < given.ndim:
-            how = "np.argmax and others take it as one array alone: begin with y = np.stack(y)"
-            error.args = (f"{error} {prefix}y is a column of vectors, and {how}.",)
+            how = "np.argmax and others take it as one array alone: begin with y = "
+            error.args = (
+                f"{error} {prefix}y is a column of vectors, and {how}{one_array(y, 'y')}.",
+            )
         raise
     weight, ignored = None, loss.ignored
     if sample_weight is not None:

@@ -15,6 +15,7 @@ from backprop.core.array_errors import (
     check_one_kind,
     check_present,
     describe,
+    one_array,
     refuse_gap,
     refuse_kind,
 )
@@ -29,6 +30,7 @@ from backprop.core.arrays import (
     to_array,
     unmasked,
 )
+from backprop.core.errors import ShapeError
 from backprop.core.ranges import check_overflow, check_weights
 from backprop.core.readable import columns_of, is_of_numbers, read, readable
 from backprop.core.types import Array, is_sparse
@@ -98,8 +100,16 @@ def as_given(x: Any, name: str, numbers: bool = True) -> Any:
     if isinstance(x, list | tuple) or is_sparse(x) or is_of_numbers(x):
         return x
     columns = columns_of(first_row(x)) if columns_of(x) is not None else [(None, x)]
-    vectors = any(holds_vectors(column) for _, column in columns or ())
-    return to_array(x, name) if vectors else x
+    if not any(holds_vectors(column) for _, column in columns or ()):
+        return x
+    found = to_array(x, name)
+    if len(getattr(x, "shape", ())) > 1:
+        code = f"{one_array(x, name)}.reshape(len({name}), -1)"
+        raise ShapeError(
+            f"{name} must have one number in each row of a column, but its columns hold arrays of "
+            f"shape {found.shape[2:]}: pass {code} instead."
+        )
+    return found
 
 
 def as_table(x: Any) -> Any:
@@ -130,6 +140,8 @@ def as_labels(y: Any, name: str) -> Any:
         check_present(np.asarray(y, object), name)
     if found.dtype.kind == "T":  # which scikit-learn does not know
         y = found = found.astype(object)
+    if found.dtype.kind == "O" and any(map(is_sparse, found.flat[:1])):
+        return to_array(found, name)  # which says so
     if found.dtype.kind != "O" or not found.ndim:
         return y
     check_no_gap(found, name)
@@ -153,7 +165,7 @@ def holds_vectors(column: Any) -> bool:
     first = np.asarray(first_row(column))
     if first.ndim > len(getattr(column, "shape", first.shape)):  # of vectors of one length
         return True
-    return first.dtype.kind == "O" and first.ndim == 1 and any(is_vector(type(v)) for v in first)
+    return first.dtype.kind == "O" and any(is_vector(type(v)) for v in first.flat)
 
 
 def check_gaps(x: Any, name: str) -> None:

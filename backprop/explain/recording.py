@@ -192,9 +192,9 @@ def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
     check_model(model)
     check_layers_alone(model, "explain shows", "forward", "backward", "backpropagate")
     check_columns(X, model, "X")
-    X = to_array(X, "X")
-    if _is_single(model, X.shape, y):
-        X, y = X[np.newaxis], to_array(y, "y")[np.newaxis]
+    array = to_array(X, "X")  # advice below is about X as it was given
+    if _is_single(model, array.shape, y):
+        X, y = array[np.newaxis], to_array(y, "y")[np.newaxis]
         if sample_weight is not None:
             sample_weight = to_array(sample_weight, "sample_weight")[np.newaxis]
     X = check_inputs(X, model.input_shape, model.layers, "X", model.dtype)

@@ -138,8 +138,7 @@ def extra_axes(target: Array, output_shape: Shape) -> str:
     return (
         "layers such as Dense and Conv2D work on the last axis and keep the others. For one "
         "prediction a sample put Flatten() in front of the last Dense layer, where there is none "
-        "both at the end, or reshape the inputs to (N, features): "
-        "np.stack(x).reshape(len(x), -1)."
+        "both at the end, or in front of all layers, to reshape the inputs to (N, features)."
         f"{advice * steps}"
     )
 

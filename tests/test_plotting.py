@@ -509,6 +509,16 @@ def test_grid_takes_the_output_of_a_single_sigmoid(images: Array, guess: list[in
         assert texts(axes) == ["0 · 80%", ["0 · 25%", "1 · 75%"][guess[1]]]
 
 
+def test_grid_takes_the_flat_output_of_a_sigmoid_that_says_no_to_all(images: Array) -> None:
+    flat = np.array([0.2, 0.25])
+    (axes,) = predictions_grid(images[:2], [0, 1], flat > 0.5, flat).axes
+    assert texts(axes) == ["0 · 80%", "0 (true 1)\n75%"]
+    for more in ({"labels": [0, 2]}, {"class_names": ["a", "b", "c"]}):  # each is the largest one
+        given = {"labels": [0, 0], "predictions": [0, 0], "probabilities": [0.4, 0.45]}
+        (axes,) = predictions_grid(images[:2], **(given | more)).axes
+        assert [text[-3:] for text in texts(axes)] == ["40%", "45%"]
+
+
 def test_grid_shows_what_a_model_that_diverged_says(images: Array) -> None:
     (axes,) = predictions_grid(images[:1], [0], [0], np.full((1, 2), np.nan)).axes
     assert texts(axes) == ["0 · nan%"]
@@ -597,6 +607,17 @@ def test_confusion_takes_the_names_of_a_frame() -> None:
         confusion_matrix(table)
     whole = table.reindex(index=[0, 1, 2], columns=[0, 1, 2], fill_value=0)
     assert [text.get_text() for text in confusion_matrix(whole).axes[0].texts] == list("100101000")
+
+
+def test_rows_and_columns_of_a_frame_may_have_names_of_their_own() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame([[5, 1], [2, 9]], ["actual 0", "actual 1"], ["said 0", "said 1"])
+    axes = confusion_matrix(frame).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["actual 0", "actual 1"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["said 0", "said 1"]
+    assert axes.get_title() == "14 of 17 correct (82.4%)"
+    axes = confusion_matrix(frame, ["no", "yes"]).axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["no", "yes"]
 
 
 @pytest.mark.parametrize("normalize", ["pred", "all", "true"])

@@ -538,6 +538,11 @@ def test_grid_captions_do_not_overlap(images: Array) -> None:
         ({"images": np.ones((12, 8))}, r"images must have the shape .* \(12, 8\)"),
         ({"images": np.ones((12, 3, 3, 2))}, r"images must have the shape .* \(12, 3, 3, 2\)"),
         ({"images": np.ones((12, 1, 4, 4))}, r"channels first pass np\.moveaxis\(images, 1, -1\)"),
+        ({"images": np.ones((12, 8, 8, 4))}, r"leave out channels, images\[\.\.\., :3\]"),
+        ({"images": np.ones((12, 8, 8, 2))}, r"leave out channels, images\[\.\.\., :1\]"),
+        ({"images": np.ones((8, 8))}, r"of a single one pass images\[None\]"),
+        ({"labels": 3}, r"labels .* has the shape \(\): of a single one pass \[labels\]"),
+        ({"labels": np.linspace(-1, 5, 12)}, "labels .* dtype float64: a regression has none"),
         ({"labels": np.ones((12, 10))}, r"labels .*\(12, 10\).*np\.argmax\(labels, axis=1\)"),
         ({"labels": LABELS[:3]}, r"each of 12 samples .*\(3,\): pass those of the same samples"),
         ({"labels": np.resize([-1, 1], 12)}, "holds -1: of labels -1 and 1 pass labels > 0"),
@@ -701,11 +706,12 @@ def test_confusion_of_shares_of_all_and_of_weights() -> None:
     assert weighted.get_title() == "106.67 of 109.17 correct (97.7%)"
 
 
-def test_confusion_takes_no_margins() -> None:
+@pytest.mark.parametrize("named", ["All", "Total"])
+def test_confusion_takes_no_margins(named: str) -> None:
     """Their sums stood among the classes, and the samples were counted twice as right."""
     pandas = pytest.importorskip("pandas")
     true, guess = pandas.Series([0, 1, 1]), pandas.Series([0, 1, 0])
-    matrix = pandas.crosstab(true, guess, margins=True)
+    matrix = pandas.crosstab(true, guess, margins=True, margins_name=named)
     with pytest.raises(ValueError, match=r"pass matrix\.iloc\[:-1, :-1\], or leave out margins"):
         confusion_matrix(matrix)
     assert confusion_matrix(matrix.iloc[:-1, :-1]).axes[0].get_title() == "2 of 3 correct (66.7%)"

@@ -177,10 +177,11 @@ def confusion_matrix(
             f"smallest value {counts.min():g}."
         )
     sums = counts[:-1].sum(axis=0)
-    if labels is not None and labels[-1] == "All" and np.allclose(counts[-1], sums):
+    last = labels[-1] if labels else None
+    if last in ("All", "Total") and np.allclose(counts[-1], sums):
         raise ValueError(
-            "matrix has the sums of its rows and columns as a last class 'All': pass "
-            "matrix.iloc[:-1, :-1], or leave out margins=True."
+            f"matrix has the sums of its rows and columns as a last class {last!r}: pass "
+            f"matrix.iloc[:-1, :-1], or leave out margins=True."
         )
     names = name_classes(class_names, classes, labels)[:classes]
     below = names if class_names is not None else name_classes(None, classes, across)
@@ -250,9 +251,11 @@ def _as_pictures(images: Array) -> Array:
             array = array.reshape(len(array), side, side)  # (N, h*h) -> (N, h, h)
     colour = array.ndim == 4 and array.shape[3] == 3
     if not (array.ndim == 3 or colour) or not array.size:
-        advice = "reshape flat images that are not square"
+        advice = "reshape flat images that are not square, and of a single one pass images[None]"
         if array.ndim == 4:
             advice = "of channels first pass np.moveaxis(images, 1, -1)"
+            if array.shape[1] not in (1, 3):  # as of files with transparency
+                advice = f"leave out channels, images[..., :{3 if array.shape[3] > 3 else 1}]"
         raise ValueError(
             f"images must have the shape (N, h, w), (N, h, w, 1), (N, h, w, 3) or (N, h*h) but has "
             f"{np.shape(images)}: {advice}."

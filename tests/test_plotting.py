@@ -623,6 +623,9 @@ def test_rows_and_columns_of_a_frame_may_have_names_of_their_own() -> None:
     assert axes.get_title() == "14 of 17 correct (82.4%)"
     axes = confusion_matrix(frame, ["no", "yes"]).axes[0]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["no", "yes"]
+    table = pandas.crosstab(pandas.Series([0, 0]), pandas.Series([1, 1]))  # none of them is right
+    with pytest.raises(ValueError, match=r"they are \[0\] and \[1\]: pass matrix\.reindex"):
+        confusion_matrix(table)
 
 
 @pytest.mark.parametrize("normalize", ["pred", "all", "true"])

@@ -509,6 +509,16 @@ def test_grid_takes_the_output_of_a_single_sigmoid(images: Array, guess: list[in
         assert texts(axes) == ["0 · 80%", ["0 · 25%", "1 · 75%"][guess[1]]]
 
 
+def test_grid_takes_the_flat_output_of_a_sigmoid_that_says_no_to_all(images: Array) -> None:
+    flat = np.array([0.2, 0.25])
+    (axes,) = predictions_grid(images[:2], [0, 1], flat > 0.5, flat).axes
+    assert texts(axes) == ["0 · 80%", "0 (true 1)\n75%"]
+    for more in ({"labels": [0, 2]}, {"class_names": ["a", "b", "c"]}):  # each is the largest one
+        given = {"labels": [0, 0], "predictions": [0, 0], "probabilities": [0.4, 0.45]}
+        (axes,) = predictions_grid(images[:2], **(given | more)).axes
+        assert [text[-3:] for text in texts(axes)] == ["40%", "45%"]
+
+
 def test_grid_shows_what_a_model_that_diverged_says(images: Array) -> None:
     (axes,) = predictions_grid(images[:1], [0], [0], np.full((1, 2), np.nan)).axes
     assert texts(axes) == ["0 · nan%"]
@@ -528,6 +538,11 @@ def test_grid_captions_do_not_overlap(images: Array) -> None:
         ({"images": np.ones((12, 8))}, r"images must have the shape .* \(12, 8\)"),
         ({"images": np.ones((12, 3, 3, 2))}, r"images must have the shape .* \(12, 3, 3, 2\)"),
         ({"images": np.ones((12, 1, 4, 4))}, r"channels first pass np\.moveaxis\(images, 1, -1\)"),
+        ({"images": np.ones((12, 8, 8, 4))}, r"leave out channels, images\[\.\.\., :3\]"),
+        ({"images": np.ones((12, 8, 8, 2))}, r"leave out channels, images\[\.\.\., :1\]"),
+        ({"images": np.ones((8, 8))}, r"of a single one pass images\[None\]"),
+        ({"labels": 3}, r"labels .* has the shape \(\): of a single one pass \[labels\]"),
+        ({"labels": np.linspace(-1, 5, 12)}, "labels .* dtype float64: a regression has none"),
         ({"labels": np.ones((12, 10))}, r"labels .*\(12, 10\).*np\.argmax\(labels, axis=1\)"),
         ({"labels": LABELS[:3]}, r"each of 12 samples .*\(3,\): pass those of the same samples"),
         ({"labels": np.resize([-1, 1], 12)}, "holds -1: of labels -1 and 1 pass labels > 0"),
@@ -597,6 +612,20 @@ def test_confusion_takes_the_names_of_a_frame() -> None:
         confusion_matrix(table)
     whole = table.reindex(index=[0, 1, 2], columns=[0, 1, 2], fill_value=0)
     assert [text.get_text() for text in confusion_matrix(whole).axes[0].texts] == list("100101000")
+
+
+def test_rows_and_columns_of_a_frame_may_have_names_of_their_own() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame([[5, 1], [2, 9]], ["actual 0", "actual 1"], ["said 0", "said 1"])
+    axes = confusion_matrix(frame).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["actual 0", "actual 1"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["said 0", "said 1"]
+    assert axes.get_title() == "14 of 17 correct (82.4%)"
+    axes = confusion_matrix(frame, ["no", "yes"]).axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["no", "yes"]
+    table = pandas.crosstab(pandas.Series([0, 0]), pandas.Series([1, 1]))  # none of them is right
+    with pytest.raises(ValueError, match=r"they are \[0\] and \[1\]: pass matrix\.reindex"):
+        confusion_matrix(table)
 
 
 @pytest.mark.parametrize("normalize", ["pred", "all", "true"])
@@ -680,11 +709,12 @@ def test_confusion_of_shares_of_all_and_of_weights() -> None:
     assert weighted.get_title() == "106.67 of 109.17 correct (97.7%)"
 
 
-def test_confusion_takes_no_margins() -> None:
+@pytest.mark.parametrize("named", ["All", "Total"])
+def test_confusion_takes_no_margins(named: str) -> None:
     """Their sums stood among the classes, and the samples were counted twice as right."""
     pandas = pytest.importorskip("pandas")
     true, guess = pandas.Series([0, 1, 1]), pandas.Series([0, 1, 0])
-    matrix = pandas.crosstab(true, guess, margins=True)
+    matrix = pandas.crosstab(true, guess, margins=True, margins_name=named)
     with pytest.raises(ValueError, match=r"pass matrix\.iloc\[:-1, :-1\], or leave out margins"):
         confusion_matrix(matrix)
     assert confusion_matrix(matrix.iloc[:-1, :-1]).axes[0].get_title() == "2 of 3 correct (66.7%)"

@@ -1,7 +1,9 @@
 """Pictures from plain arrays: each function returns a matplotlib ``Figure``.
 
 With ``path`` it is saved as well, in the format of the path's ending: a format that matplotlib does
-not know is a ``ValueError``, a folder that does not exist a ``FileNotFoundError``.
+not know is a ``ValueError``, a folder that does not exist a ``FileNotFoundError``. A notebook shows
+it where it is the last in a cell; it belongs to no window, so that ``plt.show()`` and
+``plt.savefig`` do not know it.
 """
 
 from typing import TYPE_CHECKING

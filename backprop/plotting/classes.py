@@ -27,7 +27,9 @@ def class_indices(name: str, values: object, count: int, both: str = "") -> Arra
     array = to_array(values, name)
     if array.shape not in ((count,), (count, 1)):
         advice = f"of one-hot rows take np.argmax({one_hot_rows(values, name)}, axis=1)"
-        if array.shape in ((len(array),), (len(array), 1)) and array.dtype.kind != "O":
+        if not array.ndim:
+            advice = f"of a single one pass [{name}]"
+        elif (array.ndim == 1 or array.shape[1:] == (1,)) and array.dtype.kind != "O":
             advice = "pass those of the same samples"
         raise ValueError(
             f"{name} must hold one class index for each of {count} samples but has the shape "
@@ -40,8 +42,9 @@ def class_indices(name: str, values: object, count: int, both: str = "") -> Arra
         array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.round(array)).all()
     ):
         advice = f"number the classes, for example with {numbering(array, name, both)}"
-        if array.dtype.kind == "f" and ((array >= 0) & (array <= 1)).all():
-            advice = f"of probabilities pass ({name} > 0.5)"
+        if array.dtype.kind == "f":
+            likely = ((array >= 0) & (array <= 1)).all()
+            advice = f"of probabilities pass ({name} > 0.5)" if likely else "a regression has none"
         raise ValueError(
             f"{name} must hold class indices 0, 1, … but has the dtype {array.dtype}: {advice}."
         )

@@ -45,8 +45,8 @@ def predictions_grid(
         predictions: The predicted classes ``(N,)``, as indices.
         probabilities: The model's output, ``(N, K)``, or ``(N, 1)`` of a single sigmoid; or the
             probability of each prediction ``(N,)``. Where these are above ½ for all predictions
-            of class 1, and for none of class 0, they are those of class 1. It is written beside
-            the prediction.
+            of class 1, and for none of class 0, and there are no other classes, they are those of
+            class 1. It is written beside the prediction.
         class_names: Names of the classes; their indices by default.
         columns: Images in a row.
         path: Where to save the picture, if anywhere.
@@ -67,7 +67,7 @@ def predictions_grid(
     truth = class_indices("labels", labels, count, both)
     guess = class_indices("predictions", predictions, count, both)
     names = name_classes(class_names, int(max(truth.max(), guess.max())) + 1)
-    sure = _probability_of(guess, probabilities)
+    sure = _probability_of(guess, probabilities, len(names))
     columns = min(check_integer(columns, "columns"), count)
     rows = math.ceil(count / columns)
 
@@ -141,7 +141,8 @@ def confusion_matrix(
     Args:
         matrix: Counts ``(K, K)``; ``matrix[i, j]`` samples of class i were predicted as class j.
             They may be sums of weights, or shares of each row, of each column or of the whole.
-        class_names: Names of the classes; their indices by default, or the labels of a frame.
+        class_names: Names of the classes; their indices by default, or the labels of a frame, of
+            which rows and columns may have other ones ("actual 0", "predicted 0").
         normalize: Write each cell's share of its row, in percent, in place of the count; of shares
             of the columns each cell's share of its column.
         path: Where to save the picture, if anywhere.
@@ -151,17 +152,20 @@ def confusion_matrix(
 
     Raises:
         ValueError: If ``matrix`` is not square, has negative counts or a class has no name, or if
-            the rows of a frame have other labels than its columns, or it has margins.
+            the rows of a frame have only some of the labels of its columns, or in another order, or
+            it has margins.
 
     Example:
         >>> matrix = bp.metrics.confusion_matrix([0, 0, 1], [0, 1, 1])
         >>> figure = bp.plotting.confusion_matrix(matrix, ["cat", "dog"], normalize=True)
     """
     advice = ": bp.metrics.confusion_matrix(y_true, y_pred) counts it"
-    labels, frame = None, cast("Any", matrix)
+    labels, across, frame = None, None, cast("Any", matrix)
     if hasattr(matrix, "iloc") and np.ndim(matrix) == 2:  # pandas, such as a crosstab
         labels, across = list(frame.index), list(frame.columns)
-        if labels != across:
+        # such as "actual 0" and "predicted 0"; of one row it may be a class that is never right
+        apart = len(labels) == len(across) > 1 and set(labels).isdisjoint(across)
+        if labels != across and not apart:
             raise ValueError(
                 f"matrix must have the same classes as rows and columns, in the same order, but "
                 f"they are {said(labels)} and {said(across)}: pass matrix.reindex(index=classes, "
@@ -175,12 +179,14 @@ def confusion_matrix(
             f"smallest value {counts.min():g}."
         )
     sums = counts[:-1].sum(axis=0)
-    if labels is not None and labels[-1] == "All" and np.allclose(counts[-1], sums):
+    last = labels[-1] if labels else None
+    if last in ("All", "Total") and np.allclose(counts[-1], sums):
         raise ValueError(
-            "matrix has the sums of its rows and columns as a last class 'All': pass "
-            "matrix.iloc[:-1, :-1], or leave out margins=True."
+            f"matrix has the sums of its rows and columns as a last class {last!r}: pass "
+            f"matrix.iloc[:-1, :-1], or leave out margins=True."
         )
     names = name_classes(class_names, classes, labels)[:classes]
+    below = names if class_names is not None else name_classes(None, classes, across)
     check_flag(normalize, "normalize")
     by_row = not _are_shares(counts.T) or _are_shares(counts)
     totals = counts.sum(axis=int(by_row), keepdims=True)  # (K, 1), or (1, K) of shares of columns
@@ -199,10 +205,10 @@ def confusion_matrix(
     bar.set_ticks([0, 0.01, 0.1, 0.25, 0.5, 1])
     bar.ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     named = range(0, classes, math.ceil(classes / 40))  # more names would overlap
-    axes.set_xticks(named, [names[k] for k in named])
+    axes.set_xticks(named, [below[k] for k in named])
     axes.set_yticks(named, [names[k] for k in named])
     axes.tick_params(labelsize=10 if classes <= 20 else 7)
-    slant(axes, names, (side - 1) / classes)
+    slant(axes, below, (side - 1) / classes)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     total, correct = counts.sum(), np.trace(counts)
@@ -247,9 +253,11 @@ def _as_pictures(images: Array) -> Array:
             array = array.reshape(len(array), side, side)  # (N, h*h) -> (N, h, h)
     colour = array.ndim == 4 and array.shape[3] == 3
     if not (array.ndim == 3 or colour) or not array.size:
-        advice = "reshape flat images that are not square"
+        advice = "reshape flat images that are not square, and of a single one pass images[None]"
         if array.ndim == 4:
             advice = "of channels first pass np.moveaxis(images, 1, -1)"
+            if array.shape[1] not in (1, 3):  # as of files with transparency
+                advice = f"leave out channels, images[..., :{3 if array.shape[3] > 3 else 1}]"
         raise ValueError(
             f"images must have the shape (N, h, w), (N, h, w, 1), (N, h, w, 3) or (N, h*h) but has "
             f"{np.shape(images)}: {advice}."
@@ -257,14 +265,20 @@ def _as_pictures(images: Array) -> Array:
     return finite_array("images", array, array.ndim)
 
 
-def _probability_of(guess: Array, probabilities: Array | None) -> Array | None:
-    """Return the probability ``(N,)`` of each predicted class, if probabilities are there."""
+def _probability_of(guess: Array, probabilities: Array | None, classes: int) -> Array | None:
+    """Return the probability ``(N,)`` of each predicted class, if probabilities are there.
+
+    Args:
+        guess: The predicted classes, ``(N,)``.
+        probabilities: What the user passed for them.
+        classes: How many classes are known.
+    """
     if probabilities is None:
         return None
     array = as_numbers(probabilities, "probabilities")
     n, largest = len(guess), guess.max(initial=0)
-    two = largest == 1 and guess.min() == 0
-    if array.shape == (n,) and not (two and ((array > 0.5) == (guess == 1)).all()):
+    of_one = classes <= 2 and array.shape == (n,) and ((array > 0.5) == guess).all()
+    if array.shape == (n,) and not of_one:
         found = array
     elif array.shape in ((n,), (n, 1)) and largest <= 1:  # of class 1
         array = array.reshape(n)

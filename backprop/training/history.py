@@ -106,7 +106,8 @@ class History(Callback, KnowsElsewhere, WithoutItems):
             keys: Which quantities; all unless given.
 
         Returns:
-            The matplotlib figure.
+            The matplotlib figure. It belongs to no window: ``plt.show()`` and ``plt.savefig`` do
+            not know it.
         """
         return plotting.loss_curves(self, keys=keys, path=path)
 

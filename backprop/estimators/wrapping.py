@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Self
@@ -26,6 +27,9 @@ from backprop.losses import Loss
 from backprop.optimizers import Optimizer
 
 Build = Callable[..., Any]
+
+HANDED_OVER = re.compile(r"(n_|num_)?(in|out|feature|class|label|target)(puts?|s|es)?(_|$)")
+"""The names of what is handed over to ``build`` where it has defaults for them."""
 
 
 class Wrapped(Estimator):
@@ -188,7 +192,9 @@ class Wrapped(Estimator):
 
         Raises:
             ValueError: One is that of an argument, method or attribute of the estimator.
+            TypeError: A setting stands where ``n_features`` or ``n_outputs`` is handed over.
         """
+        check_first(self.build)
         bound = getattr(self.build, "keywords", {})  # by functools.partial
         names = [p.name for p in parameters_of(self.build) if p.name not in bound]
         own, kind = self._of_package(), next(filter(from_package, type(self).__mro__))
@@ -256,6 +262,21 @@ def keep_with_settings(estimator: Any, arguments: dict[str, Any]) -> None:
         estimator,
         {k: v for k, v in settings.items() if k not in known or v is not known[k] or k in own},
     )
+
+
+def check_first(build: Any) -> None:
+    """Checks that ``build`` does not begin with settings, as functions for Keras often do.
+
+    Raises:
+        TypeError: It does: the numbers of features and outputs would take the place of defaults.
+    """
+    listed = inspect.signature(build).parameters.values() if is_function(build) else ()
+    for p in list(listed)[:2]:
+        if p.default is not p.empty and not HANDED_OVER.match(p.name):
+            raise TypeError(
+                f"build is called as build(n_features, n_outputs, …), where {p.name} would be one "
+                f"of these numbers: write def build(n_features, n_outputs, {p.name}=…)."
+            )
 
 
 def parameters_of(build: Any) -> list[inspect.Parameter]:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from backprop.core import console
 from backprop.core.checks import check_flag, check_integer
-from backprop.core.errors import said
+from backprop.core.errors import said, without_addresses
 from backprop.core.frames import check_targets
 from backprop.core.lookup import is_function
 from backprop.core.settings import from_package
@@ -220,7 +220,9 @@ class Wrapped(Estimator):
     def _made_by(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What new networks are built by, and what they are compiled by."""
         compiled_by = {n: getattr(self, n) for n in ("optimizer", "loss", "metrics")}
-        return {"build": self.build, **self._settings()}, compiled_by
+        # the objects may be changed: by optimizer.learning_rate = …
+        shown = {f"{n} in text": without_addresses(repr(v)) for n, v in compiled_by.items()}
+        return {"build": self.build, **self._settings()}, compiled_by | shown
 
     def _kept(self) -> list[Any]:
         """The networks to go on with, compiled anew if they are to be compiled otherwise.

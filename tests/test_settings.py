@@ -655,6 +655,14 @@ def test_state_vectors_are_written_by_update_and_by_names_that_there_are():
             state["exp_avg"] = np.ones(3)
     with pytest.raises(TypeError, match=r"call optimizer\.reset\(\)"):
         model.optimizer.state.clear()
+    model.optimizer.use_ema = True
+    with pytest.raises(KeyError, match=r"settings optimizer\.begin\(model\.parameters\) makes"):
+        model.optimizer.state["average"] = np.ones(3)
+    model.optimizer.begin(model.parameters)
+    model.optimizer.state["average"] = np.ones(3)
+    model.optimizer.step(model.parameters)
+    expected = 0.99 + 0.01 * model.parameters.values
+    np.testing.assert_allclose(model.optimizer.state["average"], expected, rtol=1e-6)
 
 
 def test_an_optimizer_of_ones_own_may_keep_other_vectors_beside_its_own():

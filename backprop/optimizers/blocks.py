@@ -45,7 +45,10 @@ class State(Vectors):
             super().__setitem__(name, given)
         else:
             there = ", ".join(map(repr, self)) or "none"
-            raise KeyError(f"there is no state vector {name!r}: there are {there}.")
+            raise KeyError(
+                f"there is no state vector {name!r}: there are {there}. After a change of settings "
+                f"optimizer.begin(model.parameters) makes those that it needs."
+            )
 
     def clear(self) -> NoReturn:
         """Would take away what the steps go on with."""

@@ -253,6 +253,20 @@ def build(n_features, n_outputs, units=4):
     return bp.Sequential([Dense(units), Tanh(), Dense(n_outputs)])
 
 
+def test_a_warm_start_goes_by_an_optimizer_whose_rate_was_lowered(iris):
+    wrapped = SequentialClassifier(build, optimizer=bp.optimizers.SGD(0.1), warm_start=True)
+    wrapped.fit(*iris)
+    wrapped.optimizer.learning_rate = 0.0
+    before = wrapped.model_.get_weights()
+    wrapped.fit(*iris)
+    assert wrapped.model_.optimizer.learning_rate == 0
+    for array, as_it_was in zip(wrapped.model_.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(array, as_it_was)
+    optimizer = wrapped.model_.optimizer
+    assert copy.deepcopy(wrapped).fit(*iris).model_.optimizer.iterations > 100
+    assert wrapped.fit(*iris).model_.optimizer is optimizer  # nothing has changed since
+
+
 SMALL = {"hidden_layer_sizes": (4,), "max_iter": 2, "random_state": 0, "warm_start": True}
 WRAPPED = {"build": build, "units": 3, "epochs": 2, "random_state": 0, "warm_start": True}
 COPIED = [

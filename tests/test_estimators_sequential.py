@@ -531,6 +531,24 @@ def test_an_unknown_parameter_is_told_those_of_build():
             kind(build).set_params(units=4, unitz=3)
 
 
+def test_a_build_that_begins_with_settings_is_refused():
+    """As one for Keras does: of 4 features and 3 classes it made 4 layers of 3 units."""
+
+    def build_model(n_hidden=1, n_neurons=30, learning_rate=0.1):
+        layers = [layer for _ in range(n_hidden) for layer in (Dense(n_neurons), Tanh())]
+        return bp.Sequential([*layers, Dense(3)])
+
+    def given_sizes(n_features=4, n_outputs=3, units=8):
+        return build(n_features, n_outputs, units)
+
+    for kind in (SequentialClassifier, SequentialRegressor):
+        with pytest.raises(TypeError, match=r"def build\(n_features, n_outputs, n_hidden=…\)"):
+            kind(build_model)
+        with pytest.raises(TypeError, match="where units would be one of these numbers"):
+            kind(given_sizes).set_params(build=lambda n_features, units=8: build(n_features, 3))
+        assert kind(given_sizes, units=5).get_params()["units"] == 5
+
+
 @pytest.mark.parametrize(
     ("loss", "each"),
     [(bp.losses.GaussianNegativeLogLikelihood(), 2), (bp.losses.Quantile([0.1, 0.5, 0.9]), 3)],

@@ -636,3 +636,45 @@ def test_a_state_vector_that_is_not_there_yet_cannot_be_assigned():
     model.parameters.gradients[...] = 0
     model.optimizer.step(model.parameters)
     np.testing.assert_allclose(model.parameters.values, before + 0.5, rtol=1e-6)
+
+
+def test_state_vectors_are_written_by_update_and_by_names_that_there_are():
+    model = bp.Sequential([bp.Input(2), Dense(1)], seed=0)
+    model.compile(bp.optimizers.SGD(0.1, momentum=0.5), "mse")
+    with pytest.raises(KeyError, match=r"optimizer\.begin"):
+        model.optimizer.state.update(velocity=np.ones(3))
+    model.optimizer.begin(model.parameters)
+    model.parameters.gradients[...] = 0
+    model.optimizer.step(model.parameters)
+    model.optimizer.state.update({"velocity": np.ones(3)})
+    before = model.parameters.values.copy()
+    model.optimizer.step(model.parameters)
+    np.testing.assert_allclose(model.parameters.values, before + 0.5, rtol=1e-6)
+    for state in (model.optimizer.state, copy.deepcopy(model.optimizer).state):
+        with pytest.raises(KeyError, match="no state vector 'exp_avg': there are 'velocity'"):
+            state["exp_avg"] = np.ones(3)
+    with pytest.raises(TypeError, match=r"call optimizer\.reset\(\)"):
+        model.optimizer.state.clear()
+    model.optimizer.use_ema = True
+    with pytest.raises(KeyError, match=r"settings optimizer\.begin\(model\.parameters\) makes"):
+        model.optimizer.state["average"] = np.ones(3)
+    model.optimizer.begin(model.parameters)
+    model.optimizer.state["average"] = np.ones(3)
+    model.optimizer.step(model.parameters)
+    expected = 0.99 + 0.01 * model.parameters.values
+    np.testing.assert_allclose(model.optimizer.state["average"], expected, rtol=1e-6)
+
+
+def test_an_optimizer_of_ones_own_may_keep_other_vectors_beside_its_own():
+    class Remembering(bp.optimizers.SGD):
+        def update(self, theta, g, scratch, *state):
+            self.state["before"] = theta.copy()
+            super().update(theta, g, scratch, *state)
+
+    model = bp.Sequential([bp.Input(2), Dense(1)], seed=0)
+    model.compile(Remembering(0.1), "mse")
+    before = model.parameters.values.copy()
+    model.train_on_batch(np.ones((2, 2)), np.ones((2, 1)))
+    twin = copy.deepcopy(model.optimizer)
+    np.testing.assert_array_equal(twin.state["before"], before)
+    twin.state["another"] = before

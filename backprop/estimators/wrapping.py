@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 from backprop.core import console
 from backprop.core.checks import check_flag, check_integer
-from backprop.core.errors import said
+from backprop.core.errors import said, without_addresses
 from backprop.core.frames import check_targets
 from backprop.core.lookup import is_function
 from backprop.core.settings import from_package
@@ -26,6 +27,9 @@ from backprop.losses import Loss
 from backprop.optimizers import Optimizer
 
 Build = Callable[..., Any]
+
+HANDED_OVER = re.compile(r"(n_|num_)?(in|out|feature|class|label|target)(puts?|s|es)?(_|$)")
+"""The names of what is handed over to ``build`` where it has defaults for them."""
 
 
 class Wrapped(Estimator):
@@ -188,7 +192,9 @@ class Wrapped(Estimator):
 
         Raises:
             ValueError: One is that of an argument, method or attribute of the estimator.
+            TypeError: A setting stands where ``n_features`` or ``n_outputs`` is handed over.
         """
+        check_first(self.build)
         bound = getattr(self.build, "keywords", {})  # by functools.partial
         names = [p.name for p in parameters_of(self.build) if p.name not in bound]
         own, kind = self._of_package(), next(filter(from_package, type(self).__mro__))
@@ -214,7 +220,9 @@ class Wrapped(Estimator):
     def _made_by(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What new networks are built by, and what they are compiled by."""
         compiled_by = {n: getattr(self, n) for n in ("optimizer", "loss", "metrics")}
-        return {"build": self.build, **self._settings()}, compiled_by
+        # the objects may be changed: by optimizer.learning_rate = …
+        shown = {f"{n} in text": without_addresses(repr(v)) for n, v in compiled_by.items()}
+        return {"build": self.build, **self._settings()}, compiled_by | shown
 
     def _kept(self) -> list[Any]:
         """The networks to go on with, compiled anew if they are to be compiled otherwise.
@@ -256,6 +264,21 @@ def keep_with_settings(estimator: Any, arguments: dict[str, Any]) -> None:
         estimator,
         {k: v for k, v in settings.items() if k not in known or v is not known[k] or k in own},
     )
+
+
+def check_first(build: Any) -> None:
+    """Checks that ``build`` does not begin with settings, as functions for Keras often do.
+
+    Raises:
+        TypeError: It does: the numbers of features and outputs would take the place of defaults.
+    """
+    listed = inspect.signature(build).parameters.values() if is_function(build) else ()
+    for p in list(listed)[:2]:
+        if p.default is not p.empty and not HANDED_OVER.match(p.name):
+            raise TypeError(
+                f"build is called as build(n_features, n_outputs, …), where {p.name} would be one "
+                f"of these numbers: write def build(n_features, n_outputs, {p.name}=…)."
+            )
 
 
 def parameters_of(build: Any) -> list[inspect.Parameter]:

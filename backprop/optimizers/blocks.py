@@ -1,7 +1,7 @@
 """The vectors of an update, and θ cut into blocks so small that they all stay in the cache."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -14,17 +14,48 @@ BLOCK = 32768
 """Elements of a block."""
 
 
-class State(dict[str, Array]):
-    """State vectors by name: assigning one writes into that which is there, as blocks are views."""
+class Vectors(dict[str, Array]):
+    """Arrays by name, each of which is assigned, whatever writes them."""
+
+    def update(self, *given: Any, **named: Any) -> None:
+        """Assigns each."""
+        for name, vector in dict(*given, **named).items():
+            self[name] = vector
+
+
+class State(Vectors):
+    """State vectors by name: assigning one writes into that which is there, as blocks are views.
+
+    Args:
+        vectors: The vectors.
+        own: Whether they are of a class of one's own, which may add others.
+    """
+
+    def __init__(self, vectors: dict[str, Array], own: bool) -> None:
+        super().__init__(writable(vectors))
+        self.own = own
+
+    def __reduce__(self) -> Any:
+        return State, (dict(self), self.own)
 
     def __setitem__(self, name: str, given: Array) -> None:
         if name in self:
             self[name][...] = fitting(given, self[name], f"the state vector {name!r}")
-        else:  # of a class of one's own, or of a copy, which arrays for reading alone may come to
-            super().__setitem__(name, writable(given))
+        elif self.own:
+            super().__setitem__(name, given)
+        else:
+            there = ", ".join(map(repr, self)) or "none"
+            raise KeyError(
+                f"there is no state vector {name!r}: there are {there}. After a change of settings "
+                f"optimizer.begin(model.parameters) makes those that it needs."
+            )
+
+    def clear(self) -> NoReturn:
+        """Would take away what the steps go on with."""
+        raise TypeError("state vectors cannot be taken away: call optimizer.reset().")
 
 
-class NoState(dict[str, Array]):
+class NoState(Vectors):
     """The state vectors of an optimizer that has no parameters yet."""
 
     def __setitem__(self, name: str, given: Array) -> None:
@@ -83,7 +114,7 @@ def vectors_of(
     there: Mapping[str, Array],
     first: Mapping[str, float],
     theta: Array,
-) -> State:
+) -> dict[str, Array]:
     """State vectors of these names and lengths: those that are there, or else new ones.
 
     Args:
@@ -92,7 +123,7 @@ def vectors_of(
         first: What a new one begins with; 0 unless given.
         theta: θ, which the average begins with.
     """
-    found = State()
+    found = {}
     for name, n in lengths.items():
         vector = there.get(name)
         if vector is None or len(vector) != n:

@@ -12,7 +12,7 @@ from backprop.core.lookup import arguments_of
 from backprop.core.parameters import Parameters
 from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array
-from backprop.optimizers.blocks import BLOCK, Block, NoState, cut, vectors_of, written
+from backprop.optimizers.blocks import BLOCK, Block, NoState, State, cut, vectors_of, written
 from backprop.optimizers.options import LearningRate, new_rate, one_limit, optional
 from backprop.optimizers.vectors import clip, collect, lend, take_back
 
@@ -46,7 +46,7 @@ class Bookkeeping(KnowsElsewhere, Settings):
     learning_rate: Any
     coefficients: Any
     clips = gathers = swapped = own_names = False
-    instead = {"schedule": "set learning_rate", "state": "write into its vectors, state[…][...]"}
+    instead = {"schedule": "set learning_rate", "state": "write into state[…], or call reset()"}
     iterations: Any = Checked(check_count)
     max_iterations: int | None = None  # of a fit, where it has a search of its own
     scalars: list[Array] = []
@@ -77,10 +77,9 @@ class Bookkeeping(KnowsElsewhere, Settings):
         steps = optional(check_integer, steps, "gradient_accumulation_steps", 2)
         self.gradient_accumulation_steps = steps
         self.iterations = self._waiting = 0  # gradients that are added up already
-        self.swapped = False
+        self.swapped, self.scalars = False, []
         self._lent: list[tuple[slice, Array]] | None = None  # the average, while it stands in θ
         self._state: dict[str, Array] = NoState()
-        self.scalars: list[Array] = []
         self._parameters: Parameters | None = None
         self._stretches: list[slice] | None = None
         self._decays: list[bool] = []
@@ -280,7 +279,8 @@ class Bookkeeping(KnowsElsewhere, Settings):
         if self._parameters is None:
             return NoState()
         first, theta = dict.fromkeys(self.slots, self.initial_state), self._parameters.values
-        return vectors_of(self.lengths(self._parameters), self.state, first, theta)
+        found = vectors_of(self.lengths(self._parameters), self.state, first, theta)
+        return State(found, own=not self.of_package)
 
     def blocks(
         self, parameters: Parameters, stretches: Sequence[slice], size: int = BLOCK

@@ -222,6 +222,16 @@ def test_a_damaged_image_is_named(folder, content):
         list(from_image_folder(folder, (8, 6))())
 
 
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [(b"", "it is empty"), (b"<html>", "a web page"), (b"version https://git-lfs", "git lfs pull")],
+)
+def test_what_stands_in_the_place_of_an_image_is_named(folder, content, kind):
+    (folder / "light" / "2.png").write_bytes(content)
+    with pytest.raises(OSError, match=rf"2\.png cannot be read as an image: .*{kind}"):
+        list(from_image_folder(folder, (8, 6))())
+
+
 @pytest.mark.parametrize("size", [8, (8,), (8, 0), "ab", None, (8.5, 6)])
 def test_sizes_that_cannot_be(folder, size):
     with pytest.raises((TypeError, ValueError), match="size"):

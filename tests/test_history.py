@@ -59,6 +59,8 @@ def test_repr_shows_the_last_numbers():
     assert repr(history) == "<History of 2 epochs: loss=0.25, accuracy=0.75>"
     history.history = {"loss": [np.float32(0.25)], "note": ["warm-up"], "all": [np.array([1, 2])]}
     assert repr(history) == "<History of 2 epochs: loss=0.25, note=warm-up, all=[1 2]>"
+    history.history = {"time": [np.timedelta64(3, "s")]}
+    assert repr(history) == "<History of 2 epochs: time=3 seconds>"
 
 
 def test_plot_draws_the_numbers_and_saves_them(model, data, tmp_path):

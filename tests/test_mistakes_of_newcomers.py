@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -305,6 +306,10 @@ CALLS = {
     "weights by name": (
         lambda: compiled().set_weights({"a": X}),
         r"pass list\(weights\.values\(\)\)",
+    ),
+    "weights by name of PyTorch": (
+        lambda: compiled().set_weights({"0.weight": SimpleNamespace(detach=None)}),
+        r"axes in another order.*save_file\(…, path\), and call model\.load_weights\(path\)",
     ),
 }
 

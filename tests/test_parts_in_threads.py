@@ -1,5 +1,7 @@
 """Models that share a loss or a metric: no two threads compute in its memory at once."""
 
+import copy
+import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +11,10 @@ from scripts import classes
 
 import backprop as bp
 from backprop.callbacks import Callback, EarlyStopping
-from backprop.layers import Dense, ReLU, Softmax
+from backprop.engine.taking_part import exchange, parts
+from backprop.engine.tape import Tape
+from backprop.engine.traced import plain
+from backprop.layers import Dense, Dropout, ReLU, Softmax
 from backprop.losses import SparseCategoricalCrossentropy
 from backprop.metrics import SparseCategoricalAccuracy
 
@@ -93,3 +98,25 @@ def test_an_executor_of_threads_gives_the_same_bits_though_parts_are_shared():
     for one, other in zip(here, there, strict=True):
         np.testing.assert_array_equal(one.parameters.values, other.parameters.values)
     assert there[0].loss.unjoined is there[1].loss.unjoined
+
+
+@pytest.mark.parametrize("layer", [Dense, Dropout], ids=["weights alone", "random"])
+def test_what_is_saved_or_copied_while_a_step_is_recorded_can_be_loaded(tmp_path, layer):
+    model = bp.Sequential([Dense(4), layer(0.5 if layer is Dropout else 4), Dense(3), Softmax()])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(X, Y, verbose=0)
+    tape, objects = Tape(), list(parts(model))
+    exchange(objects, model, tape.trace)  # as a fit in another thread does for a moment
+    try:
+        model.forward(tape.trace(X[:5]), training=True)
+        model.save(tmp_path / "model.npz")
+        copies = [copy.deepcopy(model), pickle.loads(pickle.dumps(model))]
+    finally:
+        exchange(objects, model, plain)
+        tape.end()
+    for k, twin in enumerate(copies):
+        twin.save(tmp_path / f"{k}.npz")
+    for name in ("model.npz", "0.npz", "1.npz"):
+        loaded = bp.load_model(tmp_path / name)
+        np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+        assert loaded.generators.keys() == model.generators.keys()

@@ -109,6 +109,7 @@ def test_what_verbose_cannot_be(verbose):
         (True, "True"),
         (np.True_, "True"),
         (None, "None"),
+        (np.timedelta64(3, "s"), "3 seconds"),
         ((np.float64(0.5), 1), "[0.5000, 1.0000]"),
         (np.array([[0.5, 0.25]]), "[[0.5000, 0.2500]]"),
     ],

@@ -113,6 +113,11 @@ def no_list_of_arrays(weights: Any) -> TypeError:
     advice = "get_weights() of a model returns one"
     if isinstance(weights, Mapping):
         advice = "pass list(weights.values())"
+        if any(hasattr(each, "detach") for each in weights.values()):
+            advice = (
+                "those of PyTorch have their axes in another order: write them by "
+                "safetensors.torch.save_file(…, path), and call model.load_weights(path)"
+            )
     elif isinstance(weights, str | PathLike):
         advice = "model.load_weights(path) reads those of a file"
     return TypeError(f"weights must be a list of arrays, but it is {said(weights)}: {advice}.")

@@ -13,12 +13,14 @@ from backprop.core.settings import from_package
 def objects_in(root: object) -> Iterator[tuple[str, Any]]:
     """Every object that can be reached from ``root``, each once, with the way to it.
 
-    The way leads through attributes, lists, tuples and dicts: ``".layers[0]._rng"``.
+    The way leads through attributes, lists, tuples and dicts: ``".layers[0]._rng"``. In the place
+    of a generator whose draws are being recorded, by another thread perhaps, stands itself.
     """
     seen: set[int] = set()
     waiting: list[tuple[str, Any]] = [("", root)]
     while waiting:
         path, part = waiting.pop()
+        part = getattr(type(part), "_generator_of_tape", lambda same: same)(part)
         if id(part) in seen:
             continue
         seen.add(id(part))
@@ -35,7 +37,7 @@ def members(part: object) -> list[tuple[str, Any]]:
         return [(f"[{k}]", value) for k, value in enumerate(part)]
     if isinstance(part, Parameter):
         return [(f".{name}", getattr(part, name)) for name in Parameter.__slots__]
-    if isinstance(part, type | ModuleType) or not hasattr(part, "__dict__"):
+    if isinstance(part, type | ModuleType | np.ndarray) or not hasattr(part, "__dict__"):
         return []
     return [(f".{name}", value) for name, value in vars(part).items()]
 

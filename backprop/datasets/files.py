@@ -15,7 +15,7 @@ from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_flag, check_integer, check_list, is_row
 from backprop.core.durable import FilePath, check_file, check_path
 from backprop.core.errors import CorruptFileError, said
-from backprop.core.file_kinds import check_regular, kind_or_damage
+from backprop.core.file_kinds import check_regular, foreign_kind, kind_or_damage
 from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.datasets.orders import Orders
@@ -240,7 +240,8 @@ class ImageFolder(Orders):
                     )
                 read = image.convert("F" if deep else self.mode).resize((width, height))
         except Exception as error:  # of Pillow's many kinds
-            raise OSError(f"{file} cannot be read as an image: {error}") from error
+            why = (foreign_kind(file) if file.is_file() else "") or str(error).rstrip(".")
+            raise OSError(f"{file} cannot be read as an image: {why}.") from error
         white = 65535 if deep else 255
         pixels = np.asarray(read, np.float32).reshape(height, width, -1).clip(0, white) / white
         return pixels.repeat(3, -1) if deep and self.mode == "RGB" else pixels

@@ -204,7 +204,11 @@ class TracedGenerator:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         self.tape.fail("a copy of a random generator")
-        return self.generator.__reduce_ex__(protocol)
+        return plain, (self.generator,)  # which others hold too, and share in the copy
+
+    def _generator_of_tape(self) -> np.random.Generator:
+        """What ``objects_in`` finds in its place: another thread may save the model meanwhile."""
+        return self.generator
 
 
 def _standing_in(name: str) -> Any:

@@ -139,4 +139,5 @@ def brief(value: Any) -> str:
     """Four digits of a number, or of each in a list; what is no number as it is."""
     if isinstance(value, list):
         return f"[{', '.join(map(brief, value))}]"
-    return f"{value:.4g}" if isinstance(value, int | float | np.number) else str(value)
+    number = isinstance(value, int | float | np.number) and not isinstance(value, np.timedelta64)
+    return f"{value:.4g}" if number else str(value)

@@ -185,7 +185,8 @@ def show_number(value: Any) -> str:
         value = value.tolist()
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(show_number, value))}]"
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+    numbers = int | float | np.integer | np.floating
+    if isinstance(value, bool | np.timedelta64) or not isinstance(value, numbers):
         return str(value)
     number = float(value)
     return f"{number:.4f}" if number == 0 or 1e-3 <= abs(number) < 1e4 else f"{number:.3e}"

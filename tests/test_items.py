@@ -619,21 +619,23 @@ def test_targets_beside_what_makes_batches_are_one_too_many(make):
     model.evaluate(make(batches), verbose=0)
 
 
-def test_adapting_to_a_data_set_is_refused():
-    class Samples:
-        def __len__(self):
-            return 5
+@pytest.mark.parametrize("kind", [PyDataset, Numbered, Endless, WithShape, IteratedWithShape])
+@pytest.mark.parametrize("of_all", [lambda source: source, lambda source: lambda: source])
+def test_a_layer_is_adapted_to_the_batches_of_a_data_set(kind, of_all):
+    layer, known = bp.layers.Normalization(), bp.layers.Normalization()
+    layer.adapt(of_all(kind(X, np.arange(N) % 3)))
+    known.adapt(X)
+    np.testing.assert_allclose(layer.mean, known.mean, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(layer.variance, known.variance, rtol=1e-6)
 
-        def __getitem__(self, index):  # never an IndexError: an iteration would not end
-            return np.ones(2)
 
-    with pytest.raises(TypeError, match="Samples, which gives its items one by one: pass arrays"):
-        bp.layers.Normalization().adapt(Samples())
-    with pytest.raises(TypeError, match="Endless, which gives its items one by one: pass arrays"):
-        bp.layers.Normalization().adapt(Endless(X, Y))
-    layer = bp.layers.Normalization()
-    layer.adapt(IteratedWithShape(X, Y))
-    np.testing.assert_allclose(layer.mean, X.mean(axis=0), rtol=1e-5, atol=1e-7)
+@pytest.mark.parametrize("targets", [[], [np.arange(N) % 3]])
+def test_adapting_to_a_data_set_of_samples_or_without_an_end_is_refused(targets):
+    endless = Numbered(X, *targets)
+    endless.n = None
+    for source in (Samples(X, *targets), PyDataset(X[:0], *targets), endless):
+        with pytest.raises(TypeError, match="which gives its items one by one: pass arrays"):
+            bp.layers.Normalization().adapt(source)
 
 
 def test_a_class_is_a_function_that_makes_its_batches():

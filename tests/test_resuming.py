@@ -394,6 +394,22 @@ class Shuffled:
         return X[k * 10 : k * 10 + 10], y[k * 10 : k * 10 + 10]
 
 
+class Rewinding:
+    """An iterator that begins anew when it has said that it is at its end: after five batches."""
+
+    at = 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.at == 5:
+            self.at = 0
+            raise StopIteration
+        self.at += 1
+        return Shuffled()[self.at - 1]
+
+
 def endless():
     rng = np.random.default_rng(1)
     while True:
@@ -401,20 +417,21 @@ def endless():
 
 
 @pytest.mark.parametrize(
-    "at", [5, 8, *(pytest.param(at, marks=pytest.mark.long) for at in (3, 13))]
+    "at", [5, 8, 9, *(pytest.param(at, marks=pytest.mark.long) for at in (3, 13))]
 )
 @pytest.mark.parametrize("save_freq", ["epoch", 1, 2])
-@pytest.mark.parametrize("kind", ["by number", "generator", "iterator"])
+@pytest.mark.parametrize("kind", ["by number", "generator", "iterator", "rewinding", "shared"])
 def test_streams_go_on_with_the_batches_that_would_have_come(tmp_path, at, save_freq, kind):
     def fit(model, *callbacks):
-        x = Shuffled() if kind == "by number" else endless()
+        x = made.get(kind, endless)()
         if kind == "iterator":  # of which nobody knows whether it has begun: its owner turns it on
             x = iter([next(x) for _ in range(20)][4 * skipped :])
-        held_out = {} if kind == "iterator" else {"validation_data": endless()}
+        others = x if kind == "shared" else endless()
+        held_out = {} if kind == "iterator" else {"validation_data": others}
         options = {"steps_per_epoch": 4, "validation_steps": 2, "validation_freq": 2, **held_out}
         return model.fit(x, epochs=4, verbose=0, callbacks=callbacks, **options)
 
-    skipped = 0
+    skipped, made = 0, {"by number": Shuffled, "rewinding": Rewinding, "shared": Rewinding}
     whole, resumed = classifier(), classifier(9)
     expected = fit(whole)
     backup = BackupAndRestore(tmp_path / "b", save_freq)

@@ -98,6 +98,19 @@ def by_number(x: Any) -> bool:
     return numbered and has(x, "__getitem__") and (has(x, "__len__") or hasattr(x, "num_batches"))
 
 
+def batches_in(x: Any) -> Iterable[Any] | None:
+    """An iterable itself, or the items of a data set by their numbers, each of them once.
+
+    None if x is neither, or if the items are single samples, or have no end.
+    """
+    if not by_number(x):
+        return x if isinstance(x, Iterable) else None
+    n = len(x) if has(x, "__len__") else x.num_batches
+    first = x[0] if n else None
+    inputs: Any = first[0] if isinstance(first, list | tuple) and first else first
+    return map(x.__getitem__, range(n)) if np.ndim(inputs) > 1 else None
+
+
 def has(x: Any, method: str) -> bool:
     """Whether the class of x has a special method; a class itself is called to make one that does.
 

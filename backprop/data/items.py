@@ -116,8 +116,12 @@ class Items:
         """Draws epochs; two alone if all their items are the same: then all epochs are alike."""
         before: list[int | None] = [None]
         for epoch in range(epochs):
+            later = bool(epoch) or self._begun is None
             items = (None if epoch else self._begun) or self._begin()
             drawn = [hash_of(item) for item in itertools.islice(items, self._cut)]
+            if later and self._own and len(drawn) < self._wanted:  # it was left in its middle
+                rest = itertools.islice(self._begin(), self._wanted - len(drawn))
+                drawn += map(hash_of, rest)
             if drawn == before and None not in drawn:
                 return
             before = drawn
@@ -134,9 +138,7 @@ class Items:
         for item in itertools.islice(items, self._cut):
             count += 1
             yield item
-        if (
-            later and self._own and count < self._wanted
-        ):  # the last steps have left it in its middle
+        if later and self._own and count < self._wanted:  # it was left in its middle
             for item in itertools.islice(self._begin(), self._wanted - count):
                 count += 1
                 yield item

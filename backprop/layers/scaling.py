@@ -16,7 +16,7 @@ from backprop.core.frames import Labels, check_labels, labels_of
 from backprop.core.functional import by_channel
 from backprop.core.parameter_access import parameter_views
 from backprop.core.ranges import finite_rows, warn_of_lost_variance
-from backprop.core.readable import by_number, is_array
+from backprop.core.readable import batches_in, is_array
 from backprop.core.types import Array, Shape, as_array, as_floats, computed
 from backprop.layers.base import Layer
 
@@ -234,7 +234,7 @@ class Normalization(Layer):
         """Takes the mean and variance of these inputs, as if they had been given.
 
         Args:
-            X: An array ``(N, …)``, batches ``x`` or ``(x, y)``, or a function that returns these.
+            X: An array ``(N, …)``, or batches ``x`` or ``(x, y)``, or what makes these for ``fit``.
 
         Raises:
             ValueError: There are no samples, or their shape is another one than the layer was built
@@ -314,11 +314,11 @@ def batches_of(X: Any, columns: list[Labels | None]) -> Iterator[Array]:
     """Parts of an array or frame, or each of an iterable; ``columns`` holds or gets its labels."""
     rows = isinstance(X, list | tuple | deque) and X and np.ndim(inputs_of(X[0])) < 2  # no batches
     whole = rows or isinstance(X, Mapping) or is_array(X) or hasattr(X, "__array__")
-    if whole or not hasattr(X, "__iter__") or by_number(X):  # no data set by number
+    if whole or (batches := batches_in(X)) is None:
         A = finite_rows(as_numbers(X, "X"))
         yield from (A[start : start + BLOCK] for start in range(0, len(A), BLOCK))
     else:
-        for batch in map(inputs_of, X):
+        for batch in map(inputs_of, batches):
             columns[0] = check_labels(batch, columns[0], "X", "the batches before have")
             yield as_numbers(batch, "X")
 

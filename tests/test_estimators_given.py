@@ -23,7 +23,7 @@ from backprop.estimators import (
     SequentialClassifier,
     SequentialRegressor,
 )
-from backprop.layers import Dense, Sigmoid
+from backprop.layers import Conv2D, Dense, Flatten, Reshape, Sigmoid
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -668,3 +668,20 @@ def test_validation_data_go_by_name(estimator, y):
     )
     with pytest.raises(TypeError, match=told):
         estimator.fit(X, y, None, (X, y))
+
+
+def test_images_are_told_how_they_become_rows_and_images_again():
+    images = np.random.default_rng(0).random((N, 4, 4, 1))
+    for plain in (MLPClassifier(**SMALL), MLPRegressor(**SMALL)):
+        with pytest.raises(ValueError, match=r"pass X\.reshape\(len\(X\), -1\)\.$"):
+            plain.fit(images, LABELS)
+
+    def convolve(n_features, n_outputs):
+        return bp.Sequential([Reshape((4, 4, 1)), Conv2D(2, 3), Flatten(), Dense(n_outputs)])
+
+    classifier = SequentialClassifier(convolve, epochs=1, random_state=0)
+    with pytest.raises(ValueError, match=r"begin with Reshape\(\(4, 4, 1\)\)\.$"):
+        classifier.fit(images, LABELS)
+    classifier.fit(images.reshape(len(images), -1), LABELS)
+    with pytest.raises(ValueError, match=r"begin with Reshape\(\(4, 4, 1\)\)\.$"):
+        classifier.predict(images)

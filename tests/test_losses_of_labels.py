@@ -12,6 +12,7 @@ from backprop import Sequential, metrics
 from backprop.core.errors import ShapeError
 from backprop.layers import Dense, Input, Sigmoid, Softmax, Tanh, UnitNormalization
 from backprop.losses import (
+    BinaryCrossentropy,
     CategoricalGeneralizedCrossEntropy,
     Circle,
     SparseCategoricalCrossentropy,
@@ -286,3 +287,16 @@ def test_the_largest_of_a_row_is_its_class_in_one_hot_rows_alone(targets, words,
     with pytest.raises(ShapeError, match=words) as caught:
         model.fit(rng.normal(size=(12, 4)), targets, verbose=0)
     assert ("argmax" in str(caught.value)) == ("one-hot" in words)
+
+
+def test_more_weight_for_the_yes_of_each_output_is_a_weight_of_samples(rng):
+    """What PyTorch calls pos_weight; what is advised gives its formula."""
+    with pytest.raises(TypeError, match=r"several sample_weight=np\.where\(y, …, 1\)"):
+        BinaryCrossentropy(pos_weight=[2.0, 3.0, 4.0])
+    X, y, weights = rng.normal(size=(12, 4)), rng.integers(0, 2, (12, 3)), [2.0, 3.0, 4.0]
+    model = Sequential([Input(4), Dense(3), Sigmoid()], seed=0, dtype="float64")
+    model.compile("sgd", "binary_crossentropy")
+    P = model.predict(X)
+    right = -np.mean(weights * y * np.log(P) + (1 - y) * np.log(1 - P))
+    found = model.evaluate(X, y, sample_weight=np.where(y, weights, 1))
+    assert found == pytest.approx(right)

@@ -90,7 +90,8 @@ NOT_TAKEN = {
     "stateful": "every sequence begins with a state of 0",
     "seed": "all of a model has one, Sequential(…, seed=…)",
     "class_weight": "it is an argument of fit",
-    "pos_weight": "fit takes class_weight={{1: …}}",
+    "pos_weight": "fit takes class_weight={{1: …}} for one output, and for several "
+    "sample_weight=np.where(y, …, 1)",
     **dict.fromkeys(
         ("input_shape", "input_dim", "batch_input_shape", "input_length"),
         "a model finds the shape of its inputs in the first data, or begins with "

@@ -187,7 +187,8 @@ def validated(estimator: Any, X: Any, *y: Any, **rules: Any) -> Any:
     """What scikit-learn's check makes of samples, with errors that name the column at fault.
 
     Its own errors, such as "could not convert string to float", say neither where nor what to do.
-    Those about arrays that it wants of every estimator stay as they are.
+    Those about arrays that it wants of every estimator stay as they are; of images it is told how
+    they become rows, and images again.
     """
     try:
         found = validate_data(estimator, X, *y, **rules)
@@ -195,6 +196,11 @@ def validated(estimator: Any, X: Any, *y: Any, **rules: Any) -> Any:
         text = isinstance(error, ValueError) and "string" in str(error)
         if text or not isinstance(X, np.ndarray) or X.dtype.kind == "O":
             as_numbers(X, "X", sparse=True)
+        if len(shape := tuple(getattr(X, "shape", ()))) > 2:
+            code = "X.reshape(len(X), -1)"
+            if hasattr(estimator, "build"):
+                code += f", and let the network that build returns begin with Reshape({shape[1:]})"
+            error.args = (f"{error} Samples are rows: pass {code}.",)
         raise
     samples = found[0] if y else found
     if samples.dtype.kind == "O":

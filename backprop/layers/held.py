@@ -34,7 +34,8 @@ def append(chain: Chain, layer: Layer | Sequence[Layer]) -> None:
         TypeError: It is no layer.
     """
     n, before = len(chain.layers), {**vars(chain), "parameters": [*chain.parameters]}
-    before["_rng"] = copy.deepcopy(chain._rng)
+    if chain.input_shape is not None:  # else nothing is drawn
+        before["_rng"] = copy.deepcopy(chain._rng)
     try:
         chain.append(layer)
         check_arrays(chain.layers[n:])

@@ -124,7 +124,7 @@ def check_shares(target: Array, loss: Any) -> Array:
         elif has_marks(target) and (target.shape[-1] == 1 or loss.weighs_outputs()):
             advice = (
                 "where -1 marks an answer that is not known, write 0 and give it the weight 0, "
-                "np.maximum(y, 0) with sample_weight=y >= 0"
+                "np.maximum(y, 0) with sample_weight=np.greater_equal(y, 0)"
             )
         elif target.shape[-1] > 1 and (abs(target) != 1).any():
             advice = (

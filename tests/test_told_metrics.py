@@ -247,7 +247,7 @@ def test_whole_numbers_may_be_scores():
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
-        (["cat", "dog"], "number what is cat"),
+        (["cat", "dog"], r"number what is cat .* with np\.unique\(y_true, return_inverse=True\)"),
         ([-1, 1], r"pass np\.asarray\(y_true\) > 0"),
         ([0.2, 1], "> 0.5"),
     ],

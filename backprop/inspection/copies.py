@@ -45,7 +45,7 @@ def in_dtype(thing: T, dtype: DTypeLike) -> T:
         if isinstance(part, Layer | Loss):
             part.buffers.clear()
         if isinstance(part, dict):
-            part.update({key: convert(value) for key, value in part.items()})
+            dict.update(part, {key: convert(value) for key, value in part.items()})
         elif isinstance(part, list):
             list.__setitem__(part, slice(None), [convert(value) for value in part])
         elif isinstance(part, Parameter):

@@ -29,9 +29,11 @@ def warn_of_unregistered(layer: Layer, X: Array) -> None:
     of the layer, since ``backward`` of a first layer without parameters is never called.
 
     Args:
-        layer: A layer of the user's own, after its first training pass.
+        layer: A layer that runs the user's own code, after its first training pass.
         X: The inputs of that pass.
     """
+    if layer.of_package:
+        return  # a Lambda, which holds none
     held = arrays_in(layer)
     of_samples = all(array.shape[:1] == X.shape[:1] for _, array in held)
     # where X has an axis as long as the batch is, weights may be so long, too

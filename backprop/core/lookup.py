@@ -88,6 +88,19 @@ NOT_TAKEN = {
     "track_running_stats": "of a layer with .trainable = False the averages stay, and are used",
     "inplace": "memory is used again in any case",
     "stateful": "every sequence begins with a state of 0",
+    "return_state": "it would be a second output; return_sequences=True gives all states h",
+    "axis": "classes and features are the last axis",
+    "use_gate": "a layer behind it, GLU, gates its outputs",
+    "attention_axes": "samples are sequences (T, C): Reshape or TimeDistributed comes first",
+    "summation_method": "the curve is exact, and needs none",
+    "from_sorted_ids": "predictions are in the order of the classes",
+    **dict.fromkeys(
+        ("renorm", "renorm_clipping", "renorm_momentum"),
+        "for small batches take GroupNormalization or LayerNormalization, which need no batch",
+    ),
+    **dict.fromkeys(
+        ("sparse_y_true", "sparse_y_pred"), "class indices and rows are told apart by their shape"
+    ),
     "seed": "all of a model has one, Sequential(…, seed=…)",
     "class_weight": "it is an argument of fit",
     "pos_weight": "fit takes class_weight={{1: …}} for one output, and for several "

@@ -320,3 +320,20 @@ def test_ctrl_c_ends_the_demo_without_a_traceback(tmp_path, monkeypatch):
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(__main__.__file__, run_name="__main__")
     assert ended.value.code == 130
+
+
+DIVERGES = """
+import contextlib, sys
+import numpy as np
+import backprop as bp
+model = bp.Sequential([bp.layers.Dense(1, name="выход")], seed=0)
+model.compile(bp.optimizers.SGD(1e30), "mse")
+X = np.arange(12.0).reshape(6, 2)
+with open(sys.argv[1], "w", encoding="cp1252") as file, contextlib.redirect_stderr(file):
+    model.fit(X, X[:, 0], epochs=3, verbose=0)  # выход
+"""
+
+
+def test_a_warning_is_shown_where_stderr_lacks_a_character(tmp_path):
+    programs.run("-c", DIVERGES, tmp_path / "log", check=True)
+    assert "training has diverged" in (tmp_path / "log").read_text(encoding="cp1252")

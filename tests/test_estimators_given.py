@@ -685,3 +685,11 @@ def test_images_are_told_how_they_become_rows_and_images_again():
     classifier.fit(images.reshape(len(images), -1), LABELS)
     with pytest.raises(ValueError, match=r"begin with Reshape\(\(4, 4, 1\)\)\.$"):
         classifier.predict(images)
+
+
+def test_what_score_is_given_must_be_dense(estimator, y):
+    estimator.fit(X, y)
+    column = scipy.sparse.csr_matrix(np.ones((N, 1)))
+    for given, name in (((X, column), "y"), ((X, y, column), "sample_weight")):
+        with pytest.raises(TypeError, match=rf"^{name} is a sparse matrix.* {name}\.toarray\(\)"):
+            estimator.score(*given)

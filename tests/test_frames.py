@@ -701,3 +701,15 @@ def test_the_advice_on_samples_in_columns_is_code(kind, frame, model):
         model.fit(x, y)
     model.fit(np.transpose(x), y, verbose=0)
     np.testing.assert_allclose(model.predict(np.transpose(x)), model.predict(frame.to_numpy()))
+
+
+@pytest.mark.parametrize("labels", [("v", "v"), ("v", "a", "v")])
+def test_the_advice_on_columns_of_vectors_with_one_name_is_code(labels, rng):
+    columns = [list(rng.random((20, 2))) if label == "v" else rng.random(20) for label in labels]
+    x = pd.concat([pd.Series(c, name=n) for n, c in zip(labels, columns, strict=True)], axis=1)
+    model = bp.Sequential([bp.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ShapeError, match="instead") as caught:
+        model.fit(x, np.zeros(20))
+    code = str(caught.value).partition(": pass ")[2].removesuffix(" instead.")
+    assert eval(code, {"np": np, "x": x}).shape == (20, 2 + len(labels))

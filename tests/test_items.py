@@ -722,3 +722,17 @@ def test_verbs_that_take_one_batch_say_so():
         for given in (PyDataset(X, Y), iter([(X, Y)]), lambda: [(X, Y)]):
             with pytest.raises(TypeError, match="x must be the inputs of one batch, an array"):
                 call(given)
+
+
+def test_a_large_set_of_samples_is_refused_before_all_of_them_are_put_in_order():
+    class Samples:
+        def __len__(self):
+            return 10**12
+
+        def __getitem__(self, k):
+            return np.zeros(4), 1
+
+    model = bp.Sequential([bp.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(TypeError, match="whose items are single samples"):
+        model.fit(Samples(), verbose=0)

@@ -77,6 +77,10 @@ CALLS = {
         lambda: Dense(1, activation="linear"),
         r"a layer of its own, and Dense\(1\) has none\.$",
     ),
+    "activation of a class of one's own": (
+        lambda: type("Mine", (Dense,), {})(8, activation="tanh"),
+        r"^Mine\(8\) cannot be made .* Mine\(8\), Tanh\(\)\.$",
+    ),
     "activation of one's own": (
         lambda: Dense(8, activation=lambda z: z),
         r"Dense\(8\), and a layer such as ReLU\(\)\.$",

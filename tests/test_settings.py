@@ -678,3 +678,20 @@ def test_an_optimizer_of_ones_own_may_keep_other_vectors_beside_its_own():
     twin = copy.deepcopy(model.optimizer)
     np.testing.assert_array_equal(twin.state["before"], before)
     twin.state["another"] = before
+
+
+@pytest.mark.parametrize(
+    ("made", "name", "words"),
+    [
+        (bp.layers.LSTM(3), "return_state", "return_sequences=True gives all states h"),
+        (bp.layers.BatchNormalization(), "renorm", "take GroupNormalization"),
+        (losses.CategoricalCrossentropy(), "axis", "the last axis"),
+        (metrics.IoU(2, [1]), "sparse_y_true", "told apart by their shape"),
+        (Dense(3), "freeze", "set trainable"),
+        (bp.callbacks.EarlyStopping(), "n_iter_no_change", "set patience"),
+    ],
+    ids=lambda part: part if isinstance(part, str) and " " not in part else "",
+)
+def test_what_others_call_it_or_have_is_refused_when_it_is_assigned(made, name, words):
+    with pytest.raises(AttributeError, match=f"nobody reads '{name}' of .*{words}"):
+        setattr(made, name, True)

@@ -55,7 +55,12 @@ def warn(message: str, category: type[Warning] = RuntimeWarning) -> None:
         warnings.warn(message, category, stacklevel=level)
     except Warning:  # where the program wants warnings to be errors
         raise
-    except Exception:  # of a stderr that is closed, lacks a character, or is the user's own
+    except UnicodeEncodeError as error:  # of a stderr that lacks a character
+        code = frame.f_code.co_filename
+        shown = warnings.formatwarning(message, category, code, frame.f_lineno)
+        with suppress(Exception):
+            sys.stderr.write(encodable(shown, error.encoding))
+    except Exception:  # of a stderr that is closed, or is the user's own
         return
 
 

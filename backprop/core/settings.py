@@ -161,7 +161,7 @@ class Settings:
     # Arguments that a class of the package does not take are refused. A docstring here would stand
     # at the constructor of every class in the documentation, in the place of the class's own.
     def __new__(cls, *given: Any, **named: Any) -> Self:  # noqa: D102
-        if cls.of_package and not cls.any_name:
+        if (cls.of_package or from_package(cls.__init__)) and not cls.any_name:
             check_call(cls, given, named)
         made = super().__new__(cls)
         others = None if cls.of_package else other_arguments(cls, given, named)
@@ -234,7 +234,7 @@ class Settings:
 
 def from_package(kind: Any) -> bool:
     """Whether the package defines this class, function or method."""
-    return str(kind.__module__).partition(".")[0] == PACKAGE
+    return str(getattr(kind, "__module__", "")).partition(".")[0] == PACKAGE  # Python's lack it
 
 
 def finished(made: Any) -> bool:

@@ -17,7 +17,7 @@ from backprop.core.readable import SEQUENCES, by_number, has, is_array, readable
 from backprop.core.signatures import check_function
 from backprop.core.types import Shape
 from backprop.data.forms import holds_samples, is_batch, refuse_sample, show
-from backprop.data.numbered import Numbered, n_items
+from backprop.data.numbered import MANY, Numbered, n_items
 from backprop.datasets.orders import Orders
 
 LEFT: WeakValueDictionary[int, Any] = WeakValueDictionary()
@@ -74,6 +74,9 @@ class Items:
             check_function(source, "", name)
         before: Any = None if rng is None else rng.bit_generator.state
         self._before = source.begun if isinstance(source, Orders) else 0
+        ordered = isinstance(source, Numbered) and rng is not None and steps is None
+        if ordered and (source.n or 0) > MANY:  # a look at one, before all are put in order
+            refuse_sample(source.source[0], source, name, sample_shape)
         if not (first := self._start(beside)):
             advice = ", or used up: pass a function that returns a new generator"
             used = advice if isinstance(source, Iterator) else ""

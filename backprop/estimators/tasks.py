@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import to_array
 from backprop.core.types import Array, is_sparse
 from backprop.estimators.given import as_given
 from backprop.estimators.labels import Labels
@@ -39,6 +40,10 @@ class Scores:
         """
         y = as_given(y, "y", numbers=not self._sees_labels)
         sample_weight = as_given(sample_weight, "sample_weight")
+        several = getattr(getattr(self, "_labels", None), "multilabel", False)  # may be sparse
+        for given, name in ((y, "y"), (sample_weight, "sample_weight")):
+            if is_sparse(given) and not (several and name == "y"):
+                to_array(given, name)  # raises
         mixin: Any = super()
         found: float = mixin.score(X, y, sample_weight)
         return found
@@ -152,7 +157,7 @@ class Regresses(Scores, RegressorMixin):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R² of the predicted numbers; see ``Scores``."""
-        y = as_given(y, "y", numbers=True)
+        y = as_given(to_array(y, "y") if is_sparse(y) else y, "y", numbers=True)  # raises
         check_is_fitted(self)
         n_outputs, n_targets = map(math.prod, (self.models_[0].output_shape, np.shape(y)[1:]))
         if n_outputs != n_targets:

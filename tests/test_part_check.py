@@ -582,6 +582,41 @@ def test_a_weight_that_is_no_parameter_is_warned_of(kind, path):
     assert (OfTheClass.KEPT["W"] == 1).all()
 
 
+class OneNumber(Layer):
+    """Y = a X, where a is a plain number."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = 0.5
+
+    def forward(self, X, training=False):
+        if training:
+            self.X = X
+        return X * self.a
+
+    def backward(self, delta):
+        self.da = np.sum(delta * self.X)
+        return delta * self.a
+
+
+class Given(OneNumber):
+    def __init__(self, a=0.5):
+        super().__init__()
+        self.a = a
+
+
+class Without(OneNumber):
+    def backward(self, delta):
+        return delta * self.a
+
+
+def test_a_weight_of_one_number_is_warned_of_and_constants_are_not():
+    with pytest.warns(RuntimeWarning, match=r"reads self\.a, which is no parameter"):
+        assert check_layer(OneNumber(), 4).ok
+    for layer in (Given(), Without()):
+        assert check_layer(layer, 4).ok
+
+
 def test_registered_constants_and_what_backward_needs_are_no_such_weights():
     class Registered(Unregistered):
         def keep(self, W):

@@ -1,21 +1,23 @@
-"""Finds arrays that a layer computes with and that are none of its parameters."""
+"""Finds arrays and numbers that a layer computes with and that are none of its parameters."""
 
 import copy
 from collections.abc import Iterator
+from contextlib import suppress
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
 import numpy as np
 
+from backprop.core.lookup import takes
 from backprop.core.settings import from_package
 from backprop.core.types import Array
 from backprop.core.walk import objects_in
 from backprop.layers import Layer
-from backprop.layers.unregistered import arrays_in, differs, forward_or_none, is_weight
+from backprop.layers.unregistered import arrays_in, differs, forward_or_none, is_weight, same
 
 
 def unregistered(layer: Layer, X: Array) -> list[str]:
-    """The arrays of numbers that ``forward`` reads and that are no parameters.
+    """The arrays and numbers that ``forward`` reads and that are no parameters.
 
     Each is changed, to see whether the output changes: in a copy of the layer, but for those that
     its class or module holds, which are put back.
@@ -32,6 +34,7 @@ def unregistered(layer: Layer, X: Array) -> list[str]:
         trial = copy.deepcopy(layer)
         if differs(trial, X, dict(objects_in(trial))[path], expected):
             found.append(f"self{path}")
+    found += (f"self.{name}" for name in numbers_with_gradients(layer, X, expected))
     layers = [part for _, part in objects_in(layer) if isinstance(part, Layer)]
     for kind in dict.fromkeys(map(type, layers)):
         for path, part in shared_by(kind):
@@ -39,6 +42,32 @@ def unregistered(layer: Layer, X: Array) -> list[str]:
             if tried and differs(copy.deepcopy(layer), X, part, expected):
                 found.append(path)
     return found
+
+
+def numbers_with_gradients(layer: Layer, X: Array, expected: Array | None) -> Iterator[str]:
+    """Weights of one number: ``forward`` reads them, and ``backward`` leaves numbers beside them.
+
+    Arguments of the constructor are none, such as a slope.
+    """
+    twin = copy.deepcopy(layer)
+    with suppress(Exception), np.errstate(all="ignore"):  # of the user's code: it may be any
+        Y = twin.forward(X.copy(), training=True)
+        before = numbers_of(twin)
+        twin.backward(np.ones_like(Y))
+        gradients = [name for name, v in numbers_of(twin).items() if before.get(name) != v]
+        for name in before if gradients else ():
+            if name in gradients or takes(type(layer), name):
+                continue
+            trial = copy.deepcopy(layer)
+            vars(trial)[name] += 1
+            changed = forward_or_none(trial, X)
+            if expected is not None and changed is not None and not same(changed, expected):
+                yield name
+
+
+def numbers_of(layer: Layer) -> dict[str, Any]:
+    """The attributes of a layer that are floats."""
+    return {name: value for name, value in vars(layer).items() if isinstance(value, float)}
 
 
 def shared_by(kind: type) -> Iterator[tuple[str, Any]]:

@@ -736,3 +736,11 @@ def test_a_large_set_of_samples_is_refused_before_all_of_them_are_put_in_order()
     model.compile("sgd", "mse")
     with pytest.raises(TypeError, match="whose items are single samples"):
         model.fit(Samples(), verbose=0)
+
+
+@pytest.mark.parametrize("beside", ["part-1.csv", 3])
+def test_predict_reads_the_inputs_alone_whatever_stands_behind_them(beside):
+    X = np.arange(24.0).reshape(6, 4)
+    model = bp.Sequential([bp.Input(4), bp.layers.Dense(1)], seed=0)
+    found = model.predict((X[k : k + 3], beside) for k in (0, 3))
+    np.testing.assert_array_equal(found, model.predict(X))

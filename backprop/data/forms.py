@@ -92,8 +92,9 @@ def refuse_sample(item: Any, source: Any, name: str, sample_shape: Shape | None)
     one = axes(parts[0]) < 2
     if not one and len(parts) > 1 and parts[1] is not None:
         one = axes(parts[1]) == 0 or (numbered and length(parts[0]) != length(parts[1]))
-    if not one and sample_shape is not None:
-        one = shape_of(parts[0]) == sample_shape
+    if sample_shape is not None and (shape := shape_of(parts[0])) is not None:
+        # of batches predict reads the inputs alone, whatever stands behind them
+        one = shape == sample_shape or (one and shape[1:] != sample_shape)
     if one:
         shown = ", ".join(show(part) for part in parts)
         raise TypeError(

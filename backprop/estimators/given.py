@@ -193,8 +193,9 @@ def validated(estimator: Any, X: Any, *y: Any, **rules: Any) -> Any:
     try:
         found = validate_data(estimator, X, *y, **rules)
     except (TypeError, ValueError, RuntimeError) as error:
-        text = isinstance(error, ValueError) and "string" in str(error)
-        if text or not isinstance(X, np.ndarray) or X.dtype.kind == "O":
+        # text, or a vector beside text; scikit-learn's own check wants NumPy's TypeError of others
+        odd = isinstance(error, ValueError) and ("string" in str(error) or "sequence" in str(error))
+        if odd or not isinstance(X, np.ndarray):
             as_numbers(X, "X", sparse=True)
         if len(shape := tuple(getattr(X, "shape", ()))) > 2:
             code = "X.reshape(len(X), -1)"

@@ -1,20 +1,20 @@
 """What the options of several benchmarks are read by, before anything is measured."""
 
-import tempfile
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
+
+from backprop.core.durable import try_folder
 
 
 def folder(text: str) -> Path:
     """A folder that can be written into; it is made if it is missing."""
     path = Path(text).expanduser()
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
+        try_folder(str(path), "the folder")
     except OSError as error:
-        raise ArgumentTypeError(f"nothing can be written into {text!r}: {error.strerror}") from None
+        why = getattr(error.__cause__, "strerror", error)
+        raise ArgumentTypeError(f"nothing can be written into {text!r}: {why}") from None
     return path
 
 

@@ -297,11 +297,11 @@ def refuse_vectors(x: Any, arrays: Sequence[Array], labels: Sequence[Any], name:
     """
     code, wide = in_code(name), [k for k, each in enumerate(arrays) if each.ndim > 1]
     parts = [f"np.stack({code}[{labels[k]!r}])" for k in wide]
-    if hasattr(x, "iloc") and len({*labels}) < len(labels):  # several have one name
-        parts = [f"np.stack({code}.iloc[:, {k}])" for k in wide]
     others = [label for k, label in enumerate(labels) if k not in wide]
-    if others and hasattr(x, "iloc") and len({*labels}) < len(labels):
-        parts.append(f"{code}.iloc[:, {[k for k in range(len(labels)) if k not in wide]}]")
+    if hasattr(x, "iloc") and len({*labels}) < len(labels):  # several have one name
+        rest = [k for k in range(len(labels)) if k not in wide]
+        parts = [f"np.stack({code}.iloc[:, {k}])" for k in wide]
+        parts += [f"{code}.iloc[:, {rest}]"] * bool(rest)
     elif hasattr(x, "iloc") and len(others) > len(wide):
         parts.append(f"{code}.drop(columns={[labels[k] for k in wide]})")
     elif others and (hasattr(x, "iloc") or hasattr(x, "iter_columns")):

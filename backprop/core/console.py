@@ -56,8 +56,8 @@ def warn(message: str, category: type[Warning] = RuntimeWarning) -> None:
     except Warning:  # where the program wants warnings to be errors
         raise
     except UnicodeEncodeError as error:  # of a stderr that lacks a character
-        code = frame.f_code.co_filename
-        shown = warnings.formatwarning(message, category, code, frame.f_lineno)
+        line = frame.f_code.co_filename, frame.f_lineno
+        shown = warnings.formatwarning(message, category, *line)
         with suppress(Exception):
             sys.stderr.write(encodable(shown, error.encoding))
     except Exception:  # of a stderr that is closed, or is the user's own

@@ -72,7 +72,6 @@ def default_name(made: object) -> str:
 
 
 NOT_TAKEN = {
-    "activation": "an activation is a layer of its own: {call}, ReLU()",
     "activity_regularizer": "it is a layer of its own: {call}, ActivityRegularization(l1=0.01)",
     "data_format": "images have their channels last, (N, H, W, C)",
     "fill_mode": "what moves in from outside is 0",
@@ -124,10 +123,9 @@ def instead_of(kind: Any, name: str, value: object, call: str) -> str:
         call: The call without it.
     """
     own: Mapping[str, str] = getattr(kind, "not_taken", {})
-    advice = own.get(name, NOT_TAKEN.get(name, ""))
-    if advice == NOT_TAKEN["activation"]:
+    if name == "activation" and name not in own:
         return as_layers(call, value)
-    return advice.format(call=call)
+    return own.get(name, NOT_TAKEN.get(name, "")).format(call=call)
 
 
 def check_call(kind: Any, given: Sequence[object], named: Mapping[str, object]) -> None:

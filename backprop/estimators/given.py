@@ -80,6 +80,12 @@ def check_given(x: Any, name: str, numbers: bool = True) -> None:
         check_kind(first_row(x), name, "it")
 
 
+def check_dense(x: Any, name: str) -> None:
+    """Refuses a sparse matrix, with what makes an array of it."""
+    if is_sparse(x):
+        to_array(x, name)  # raises
+
+
 def first_row(x: Any) -> Any:
     """The first row of an array or a frame; all of what cannot be cut, such as frames of Dask."""
     with suppress(Exception):

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.arrays import to_array
 from backprop.core.types import Array, is_sparse
-from backprop.estimators.given import as_given
+from backprop.estimators.given import as_given, check_dense
 from backprop.estimators.labels import Labels
 from backprop.estimators.samples import Samples
 from backprop.estimators.scikit import (
@@ -40,10 +39,9 @@ class Scores:
         """
         y = as_given(y, "y", numbers=not self._sees_labels)
         sample_weight = as_given(sample_weight, "sample_weight")
-        several = getattr(getattr(self, "_labels", None), "multilabel", False)  # may be sparse
-        for given, name in ((y, "y"), (sample_weight, "sample_weight")):
-            if is_sparse(given) and not (several and name == "y"):
-                to_array(given, name)  # raises
+        if not getattr(getattr(self, "_labels", None), "multilabel", False):  # else y may be sparse
+            check_dense(y, "y")
+        check_dense(sample_weight, "sample_weight")
         mixin: Any = super()
         found: float = mixin.score(X, y, sample_weight)
         return found
@@ -157,7 +155,8 @@ class Regresses(Scores, RegressorMixin):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R² of the predicted numbers; see ``Scores``."""
-        y = as_given(to_array(y, "y") if is_sparse(y) else y, "y", numbers=True)  # raises
+        y = as_given(y, "y", numbers=True)
+        check_dense(y, "y")
         check_is_fitted(self)
         n_outputs, n_targets = map(math.prod, (self.models_[0].output_shape, np.shape(y)[1:]))
         if n_outputs != n_targets:

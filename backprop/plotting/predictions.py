@@ -135,8 +135,8 @@ def confusion_matrix(
     """Draw how often each true class (row) was predicted as each class (column).
 
     The colour of a cell is its share of the row, of a matrix of shares of the columns that of the
-    column, on a square-root scale, so that confusions of
-    one in a hundred can be seen beside a diagonal near 100 %.
+    column, on a square-root scale, so that confusions of one in a hundred can be seen beside a
+    diagonal near 100 %.
 
     Args:
         matrix: Counts ``(K, K)``; ``matrix[i, j]`` samples of class i were predicted as class j.

@@ -27,7 +27,7 @@ class Constraint(Settings):
         array([[ 1., -1.]])
     """
 
-    own_names = False
+    stores_more = False
 
     def check(self, shape: Shape) -> None:
         """Refuses weights of a shape that cannot be projected; none unless overridden."""

@@ -40,7 +40,7 @@ class Regularizer(Settings):
         2.0
     """
 
-    own_names = False
+    stores_more = False
 
     def check(self, shape: Shape) -> None:
         """Refuses weights of a shape that has no penalty; none unless overridden."""

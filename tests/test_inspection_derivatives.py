@@ -218,25 +218,25 @@ def test_copy_in_another_dtype_shares_nothing_and_is_joined_again(model):
 
 def test_two_names_for_one_array_stay_so():
     layer = Tanh()
-    layer.table = np.ones(3, np.float32)
-    layer.both = {"again": layer.table, "list": [layer.table]}
+    layer._table = np.ones(3, np.float32)
+    layer._both = {"again": layer._table, "list": [layer._table]}
     twin = in_dtype(layer, np.float64)
-    assert twin.table is twin.both["again"] is twin.both["list"][0]
-    assert (twin.table.dtype, layer.table.dtype) == (np.float64, np.float32)
+    assert twin._table is twin._both["again"] is twin._both["list"][0]
+    assert (twin._table.dtype, layer._table.dtype) == (np.float64, np.float32)
 
 
 def test_generators_are_found_wherever_they_hide(model):
     layer = Tanh()
     mine = [np.random.default_rng(k) for k in range(3)]
-    layer._rng, layer.noise, layer.more = mine[0], [mine[1]], {"a": (mine[2],)}
+    layer._rng, layer._noise, layer._more = mine[0], [mine[1]], {"a": (mine[2],)}
     assert {id(g) for g in generators([layer])} == {id(g) for g in mine}
     assert id(model.layers[2]._rng) in {id(g) for g in generators(model)}
 
 
 def test_walk_ends_where_objects_hold_each_other():
     first, second = Tanh(), Tanh()
-    first.other, second.other = second, first
+    first._other, second._other = second, first
     paths = dict(objects_in(first))
-    assert paths[".other"] is second
-    assert ".other.other" not in paths
-    assert copy.deepcopy(first).other.other is not first
+    assert paths["._other"] is second
+    assert "._other._other" not in paths
+    assert copy.deepcopy(first)._other._other is not first

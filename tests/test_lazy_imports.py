@@ -13,7 +13,7 @@ from programs import run
 from rows import each
 
 import backprop as bp
-from backprop.core.lazy import lazy_names
+from backprop.core.lazy import ELSEWHERE, lazy_names
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = (
@@ -181,3 +181,35 @@ def test_a_table_loads_the_file_of_the_name_alone(tmp_path, monkeypatch):
     assert find("two") is import_module("a_folder.two")
     with pytest.raises(AttributeError, match="module 'a_folder' has no attribute 'third'"):
         find("third")
+
+
+@pytest.mark.parametrize(("place", "name", "here"), [
+    (bp.layers, "MaxPool2D", "layers.MaxPooling2D"),
+    (bp.layers, "GlobalAvgPool1D", "layers.GlobalAveragePooling1D"),
+    (bp.layers, "ConvTranspose2d", "layers.Conv2DTranspose"),
+    (bp.layers, "BatchNorm2d", "layers.BatchNormalization"),
+    (bp.layers, "Linear", "layers.Dense"),
+    (bp.layers, "ReLu", "layers.ReLU"),
+    (bp.layers, "Sequential", "Sequential"),
+    (bp.losses, "CrossEntropyLoss", "losses.SparseCategoricalCrossentropy"),
+    (bp.optimizers, "schedules", "schedules"),
+    (bp, "SGD", "optimizers.SGD"),
+    (bp, "Model", "Sequential"),
+    (bp, "nn", "layers"),
+])  # fmt: skip
+def test_names_of_other_libraries_are_answered(place, name, here):
+    words = rf"'{place.__name__}' has no attribute '{name}': write backprop\.{here}$"
+    with pytest.raises(AttributeError, match=words):
+        getattr(place, name)
+    assert eval(f"bp.{here}") is not None
+
+
+@pytest.mark.parametrize("name", ["Attention", "ConvLSTM2D", "relu", "_ipython_display_"])
+def test_what_there_is_nothing_like_gets_no_advice(name):
+    with pytest.raises(AttributeError, match=f"has no attribute '{name}'$"):
+        getattr(bp.layers, name)
+
+
+def test_all_names_of_other_libraries_lead_to_one_that_there_is():
+    there = {*bp.__all__, *(name for _, name in PUBLIC)}
+    assert set(ELSEWHERE.values()) <= there

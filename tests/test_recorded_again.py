@@ -212,7 +212,7 @@ def test_inputs_that_are_larger_than_those_recorded_are_looked_at_again(replayed
 def test_a_model_is_let_go_with_its_steps():
     x, y, _ = data(24)
     model = noisy()
-    model.layers[0].owner = model  # as a schedule or a layer may look at it
+    model.layers[0]._owner = model  # as a schedule or a layer may look at it
     trained(model, x, y, 2)
     gone = weakref.ref(model), weakref.ref(model._last_steps)
     del model

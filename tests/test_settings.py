@@ -362,15 +362,15 @@ def test_classes_of_ones_own_take_any_attribute():
     layer.rate = own.units = own.dtype = own.input_shape = steps.lr = net.lr = 7
     steps.momentum = -3
     assert (layer.rate, own.units, steps.lr, steps.momentum, net.note) == (7, 7, 7, -3, "mine")
-    Dense(3).note = SGD()._note = bp.Sequential()._note = "of mine"
+    Dense(3)._note = SGD()._note = bp.Sequential()._note = "of mine"
     assert type(own).__setattr__ is type(net).__setattr__ is object.__setattr__  # as quick as ever
 
 
 def test_what_users_attach_to_objects_goes_with_their_copies():
     for made in (Dense(3), EarlyStopping("loss"), losses.Huber(), metrics.F1Score(), ReLU()):
-        made.owner = "me"
+        made._owner = "me"
         for other in (copy.copy(made), copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
-            assert other.owner == "me"
+            assert other._owner == "me"
             assert vars(other).keys() == vars(made).keys()
 
 
@@ -577,11 +577,15 @@ def test_names_that_only_others_of_its_kind_read_are_refused(made, name, other):
         setattr(made(), name, 0.5)
 
 
-@pytest.mark.parametrize("made", [lambda: Dense(3), losses.Huber, metrics.AUC])
-def test_names_of_ones_own_may_be_attached(made):
+@pytest.mark.parametrize("made", [
+    *(lambda: Dense(3), losses.Huber, metrics.AUC, lambda: EarlyStopping("loss"), SGD, model_with),
+])  # fmt: skip
+def test_a_name_that_nobody_reads_begins_with_an_underline(made):
     part = made()
-    part.note_of_mine = "as it was in May"
-    assert part.note_of_mine == "as it was in May"
+    with pytest.raises(AttributeError, match=r"'act' of .*: names of your own may begin with _"):
+        part.act = 1
+    part._act = "as it was in May"
+    assert part._act == "as it was in May"
 
 
 @pytest.mark.parametrize(("made", "name"), [

@@ -1,10 +1,40 @@
 """Loads the files of a folder when one of their names is first used: importing stays quick."""
 
+from __future__ import annotations
+
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
+
+PACKAGE = __name__.partition(".")[0]
+
+ELSEWHERE = {
+    "linear": "Dense",
+    "swish": "SiLU",
+    "inputlayer": "Input",
+    "concatenate": "Parallel",
+    "add": "Residual",
+    "embeddingbag": "Embedding",
+    "rnn": "SimpleRNN",
+    "crossentropyloss": "SparseCategoricalCrossentropy",
+    "nllloss": "SparseCategoricalCrossentropy",
+    "bceloss": "BinaryCrossentropy",
+    "bcewithlogitsloss": "BinaryCrossentropy",
+    "mse": "MeanSquaredError",
+    "mseloss": "MeanSquaredError",
+    "mae": "MeanAbsoluteError",
+    "l1loss": "MeanAbsoluteError",
+    "auroc": "AUC",
+    "model": "Sequential",
+    "models": "Sequential",
+    "module": "layers",
+    "nn": "layers",
+    "optim": "optimizers",
+}
+"""Names from other libraries in small letters, and what they are called here."""
 
 
 def lazy_names(
@@ -29,7 +59,9 @@ def lazy_names(
             return import_module(f"{folder}.{name}")
         if name not in file_of:
             path = f"{folder}.{name}"  # estimators, which nothing else loads
-            hint = f" before import {path}" if name[:1] != "_" and find_spec(path) else ""
+            hint = ""
+            if name[:1] != "_":  # those are asked for by tools, and often
+                hint = f" before import {path}" if find_spec(path) else like(folder, name)
             raise AttributeError(f"module {folder!r} has no attribute {name!r}{hint}")
         return getattr(import_module(file_of[name]), name)
 
@@ -39,6 +71,29 @@ def lazy_names(
     if "pdoc" in sys.modules:  # it looks at the names of a folder without asking for them
         vars(sys.modules[folder]).update({name: getattr_(name) for name in file_of})
     return getattr_, dir_, sorted(file_of)
+
+
+def like(folder: str, name: str) -> str:
+    """What to write in the place of a name that a folder has not, and another library has.
+
+    Python itself tells of names that differ in letters.
+    """
+    package = sys.modules.get(PACKAGE)
+    folders = (folder, PACKAGE, *(f"{PACKAGE}.{each}" for each in getattr(package, "__all__", ())))
+    wanted = plain(name)
+    for place in folders:
+        for each in getattr(sys.modules.get(place), "__all__", ()):
+            same_kind = each[0].isupper() == name[0].isupper()  # classes are told from functions
+            if (same_kind and plain(each) == wanted) or each == ELSEWHERE.get(wanted):
+                return f": write {place}.{each}"
+    return ""
+
+
+def plain(name: str) -> str:
+    """A name in small letters, and without the abbreviations that other libraries have."""
+    whole = re.sub(r"norm([123]d)?$", "normalization", name.lower())
+    whole = re.sub(r"pool(?!ing)", "pooling", whole.replace("avg", "average"))
+    return re.sub(r"^convtranspose(..)$", r"conv\1transpose", whole.replace("convolution", "conv"))
 
 
 def makers(folder: str, classes: Mapping[str, str]) -> dict[str, Callable[[], Any]]:

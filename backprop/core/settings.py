@@ -143,8 +143,8 @@ class Settings:
     Attributes:
         of_package: Whether the package defines the class; what others do is looked at more closely.
         any_name: Whether the constructor looks at the names of its arguments itself.
-        own_names: Whether attributes of one's own may be attached, if they are called nothing like
-            one that is read, here or by others of its kind. Else all that nobody reads is refused.
+        stores_more: Whether the code of the class keeps attributes that are no arguments, and that
+            may be assigned.
         watched: Whether names that are assigned are looked at; not worth it in a class of the
             package's own use, to which every step assigns.
         loose: What to write where layers or sizes came one by one; see ``check_brackets``.
@@ -153,7 +153,7 @@ class Settings:
     """
 
     any_name = False
-    of_package = own_names = watched = True
+    of_package = stores_more = watched = True
     instead: Mapping[str, str] = {}
     not_taken: Mapping[str, str] = {}
     loose = ""
@@ -267,7 +267,7 @@ def assigned(kind: type[Any]) -> frozenset[str]:
     Those of methods, and of properties that cannot be assigned to, are not among them.
     """
     names = there_are(kind)
-    for base in filter(from_package, kind.__mro__ if kind.own_names else ()):
+    for base in filter(from_package, kind.__mro__ if kind.stores_more else ()):
         names |= stores_in(base)
     there = {name: getattr(kind, name, None) for name in names}
     return frozenset(
@@ -288,7 +288,7 @@ def is_fixed(attribute: object) -> bool:
 
 
 def check_read(made: Any, name: str, value: Any) -> None:
-    """Checks that somebody reads an attribute, or that it is one of the user's own.
+    """Checks that somebody reads an attribute.
 
     Raises:
         AttributeError: It is a property that cannot be assigned to, or it is not known; or it is a
@@ -314,7 +314,7 @@ def check_read(made: Any, name: str, value: Any) -> None:
         and not is_fixed(there := getattr(kind, each, None))
         and not (isinstance(there, Setting) and not takes(kind, each))
         and not callable(there)
-        and (made.own_names or takes(kind, each) or hasattr(there, "__set__"))
+        and (made.stores_more or takes(kind, each) or hasattr(there, "__set__"))
     ]
     found = difflib.get_close_matches(name.lower(), known, 1, 0.75)
     advice = instead_of(kind, name, value, f"{kind.__name__}(…)")
@@ -323,8 +323,7 @@ def check_read(made: Any, name: str, value: Any) -> None:
         advice = f"set {alias[0]}"
     elif found and not advice:
         advice = f"set {found[0]}"
-    if not advice and made.own_names and name in (others := names_of_others(made.__class__)):
+    if not advice and made.stores_more and name in (others := names_of_others(made.__class__)):
         advice = f"others have it, such as {others[name]}"
-    if advice or not made.own_names:
-        advice = advice or "names of your own may begin with _"
-        raise AttributeError(f"nobody reads {name!r} of {kind.__name__}: {advice}.")
+    advice = advice or "names of your own may begin with _"
+    raise AttributeError(f"nobody reads {name!r} of {kind.__name__}: {advice}.")

@@ -27,7 +27,7 @@ class Initializer(Settings):
                [1., 0., 1.]], dtype=float32)
     """
 
-    own_names = False
+    stores_more = False
 
     def __call__(
         self, shape: Shape, rng: np.random.Generator, dtype: DTypeLike = "float32"

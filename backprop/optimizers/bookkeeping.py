@@ -45,7 +45,7 @@ class Bookkeeping(KnowsElsewhere, Settings):
     initial_state: float
     learning_rate: Any
     coefficients: Any
-    clips = gathers = swapped = own_names = False
+    clips = gathers = swapped = stores_more = False
     instead = {"schedule": "set learning_rate", "state": "write into state[…], or call reset()"}
     iterations: Any = Checked(check_count)
     max_iterations: int | None = None  # of a fit, where it has a search of its own

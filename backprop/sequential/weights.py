@@ -24,7 +24,7 @@ OTHERS = (".tflite", ".keras", ".h5", ".pt", ".pth", ".pb", ".npz", ".safetensor
 class Weights(KnowsElsewhere, WithoutItems, Settings):
     """θ and g of a model, and the files that hold it."""
 
-    own_names = False
+    stores_more = False
     _elsewhere = ELSEWHERE
     _instead_of_items = "write model.layers[0], or model.get_layer(name)"
     not_taken = dict.fromkeys(

@@ -610,11 +610,52 @@ class Without(OneNumber):
         return delta * self.a
 
 
-def test_a_weight_of_one_number_is_warned_of_and_constants_are_not():
+class Counted(Given):
+    """What it leaves is no gradient of ``a``, which is an argument or counts something."""
+
+    def backward(self, delta):
+        self.seen = float(np.sum(delta))
+        return delta * self.a
+
+
+@pytest.mark.parametrize("start", [0.5, 1, np.float32(1), np.float64(2), np.int64(3)])
+@pytest.mark.parametrize("kind", [OneNumber, Given])
+def test_a_weight_of_one_number_is_warned_of(kind, start):
+    layer = kind()
+    layer.a = start
     with pytest.warns(RuntimeWarning, match=r"reads self\.a, which is no parameter"):
-        assert check_layer(OneNumber(), 4).ok
-    for layer in (Given(), Without()):
         assert check_layer(layer, 4).ok
+
+
+def test_constants_of_one_number_are_not_warned_of():
+    for layer in (Without(), Counted(), Counted(2)):
+        assert check_layer(layer, 4).ok
+
+
+class OfIntegers(OneNumber):
+    """Y = X * a for integers a, one for each column, as they are written by hand."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = np.array([1, 2, 0, 1])
+        self.index = np.array([3, 2, 1, 0])
+
+    def forward(self, X, training=False):
+        return super().forward(X, training)[:, self.index.astype(int)]
+
+    def backward(self, delta):
+        delta = delta[:, self.index.astype(int)]
+        self.da = np.sum(delta * self.X, axis=0)
+        return delta * self.a
+
+
+def test_weights_of_integers_are_warned_of_and_indices_are_not(rng):
+    with pytest.warns(RuntimeWarning, match=r"reads self\.a, which is no parameter"):
+        assert check_layer(OfIntegers(), 4).ok
+    model = bp.Sequential([OfIntegers(), Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    with pytest.warns(RuntimeWarning, match=r"has weights that are no parameters, self\.a:"):
+        model.fit(rng.normal(size=(6, 4)), np.ones(6), verbose=0)
 
 
 def test_registered_constants_and_what_backward_needs_are_no_such_weights():

@@ -13,7 +13,14 @@ from backprop.core.settings import from_package
 from backprop.core.types import Array
 from backprop.core.walk import objects_in
 from backprop.layers import Layer
-from backprop.layers.unregistered import arrays_in, differs, forward_or_none, is_weight, same
+from backprop.layers.unregistered import (
+    arrays_in,
+    differs,
+    forward_or_none,
+    integers_with_gradients,
+    is_weight,
+    same,
+)
 
 
 def unregistered(layer: Layer, X: Array) -> list[str]:
@@ -34,6 +41,7 @@ def unregistered(layer: Layer, X: Array) -> list[str]:
         trial = copy.deepcopy(layer)
         if differs(trial, X, dict(objects_in(trial))[path], expected):
             found.append(f"self{path}")
+    found += (f"self{path}" for path in integers_with_gradients(layer, X))
     found += (f"self.{name}" for name in numbers_with_gradients(layer, X, expected))
     layers = [part for _, part in objects_in(layer) if isinstance(part, Layer)]
     for kind in dict.fromkeys(map(type, layers)):
@@ -47,7 +55,8 @@ def unregistered(layer: Layer, X: Array) -> list[str]:
 def numbers_with_gradients(layer: Layer, X: Array, expected: Array | None) -> Iterator[str]:
     """Weights of one number: ``forward`` reads them, and ``backward`` leaves numbers beside them.
 
-    Arguments of the constructor are none, such as a slope.
+    Arguments of the constructor, such as a slope, and integers, which count, are such weights if
+    one of those numbers is called after them: ``d_slope``, ``slope_grad``.
     """
     twin = copy.deepcopy(layer)
     with suppress(Exception), np.errstate(all="ignore"):  # of the user's code: it may be any
@@ -55,8 +64,10 @@ def numbers_with_gradients(layer: Layer, X: Array, expected: Array | None) -> It
         before = numbers_of(twin)
         twin.backward(np.ones_like(Y))
         gradients = [name for name, v in numbers_of(twin).items() if before.get(name) != v]
-        for name in before if gradients else ():
-            if name in gradients or takes(type(layer), name):
+        for name, value in before.items() if gradients else ():
+            named = any(g.endswith(name) or g.startswith(f"{name}_") for g in gradients)
+            free = not takes(type(layer), name) and not isinstance(value, int)
+            if name in gradients or not (named or free):
                 continue
             trial = copy.deepcopy(layer)
             vars(trial)[name] += 1
@@ -66,8 +77,13 @@ def numbers_with_gradients(layer: Layer, X: Array, expected: Array | None) -> It
 
 
 def numbers_of(layer: Layer) -> dict[str, Any]:
-    """The attributes of a layer that are floats."""
-    return {name: value for name, value in vars(layer).items() if isinstance(value, float)}
+    """The attributes of a layer that are numbers, or arrays of one."""
+    return {
+        name: value.item() if isinstance(value, np.generic | np.ndarray) else value
+        for name, value in vars(layer).items()
+        if isinstance(value, int | float | np.number) or (is_weight(value) and value.size == 1)
+        if not isinstance(value, bool)
+    }
 
 
 def shared_by(kind: type) -> Iterator[tuple[str, Any]]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from copy import deepcopy
 from itertools import count
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def warn_of_unregistered(layer: Layer, X: Array) -> None:
     """
     if layer.of_package:
         return  # a Lambda, which holds none
-    held = arrays_in(layer)
+    held = [*arrays_in(layer), *integers_in(layer)]
     of_samples = all(array.shape[:1] == X.shape[:1] for _, array in held)
     # where X has an axis as long as the batch is, weights may be so long, too
     if len(held) > MANY or (of_samples and len(X) not in X.shape[1:]):
@@ -42,6 +43,7 @@ def warn_of_unregistered(layer: Layer, X: Array) -> None:
     found: list[str] = []
     with suppress(Exception), np.errstate(all="ignore"):  # of the user's code: it may be any
         found += weights_with_gradients(layer, X)
+    found += integers_with_gradients(layer, X)
     if not found or not layer.trainable:
         return
     which = f"self{found[0]}"
@@ -77,6 +79,39 @@ def weights_with_gradients(layer: Layer, X: Array) -> Iterator[str]:
             expected = forward_or_none(deepcopy(layer), X)
             if differs(trial, X, dict(objects_in(trial))[path], expected):
                 yield path
+
+
+def integers_with_gradients(layer: Layer, X: Array) -> list[str]:
+    """The ways to arrays of integers that are such weights, as ``np.array([[1, 2], [3, 4]])`` is.
+
+    They are looked at in a copy in which they are floats; what needs integers fails there.
+    """
+    if not (found := dict(integers_in(layer))):
+        return []
+    twin = deepcopy(layer)
+    for held in holders(twin):
+        held.update({name: v.astype(float) for name, v in held.items() if is_integers(v)})
+    ways: list[str] = []
+    with suppress(Exception), np.errstate(all="ignore"):  # of the user's code: it may be any
+        ways += weights_with_gradients(twin, X)
+    return [path for path in ways if path in found]
+
+
+def integers_in(layer: Layer) -> list[tuple[str, Array]]:
+    """The arrays of integers that a layer holds itself, or in a dict of its own."""
+    held = {id(part) for each in holders(layer) for part in each.values() if is_integers(part)}
+    return [(path, part) for path, part in objects_in(layer) if id(part) in held]
+
+
+def holders(layer: Layer) -> list[dict[str, Any]]:
+    """The attributes of a layer, and the dicts among them."""
+    own = vars(layer)
+    return [own, *(part for part in own.values() if type(part) is dict)]
+
+
+def is_integers(part: object) -> bool:
+    """Whether it is an array of integers with more than one number."""
+    return isinstance(part, np.ndarray) and part.dtype.kind in "iu" and part.size > 1
 
 
 def arrays_in(layer: Layer) -> list[tuple[str, Array]]:

@@ -1012,3 +1012,29 @@ def test_the_advice_on_one_hot_rows_is_code_for_columns_of_vectors_too(kind):
             call()
         advice = re.search(r"np\.argmax\(.*axis=1\)", str(error.value)).group()
         assert eval(advice).tolist() == [0, 2, 1, 0]
+
+
+@pytest.mark.parametrize("kind", ["ReLU", "Softmax", "Dense", "BatchNormalization", "Residual"])
+def test_layers_by_hand_say_what_they_cannot_read(kind, rng):
+    made = {"Dense": lambda: Dense(2), "Residual": lambda: bp.layers.Residual([Dense(4)])}
+    layer, X = made.get(kind, getattr(bp.layers, kind))(), rng.normal(size=(5, 4)).astype("f4")
+    layer.build((4,), rng, "float32")
+    if not layer.accepts_sparse:
+        with pytest.raises(TypeError, match=r"a sparse matrix came .*: pass its \.toarray\(\)"):
+            layer.forward(scipy.sparse.csr_array(X))
+    masked = np.ma.masked_array(X, X > 0)
+    objects = np.empty(5, object)
+    objects[:] = list(X)
+    for given, words in ((masked, "that is masked: "), (objects, r"np\.stack\(x\) makes one")):
+        with pytest.raises(ValueError, match=words):
+            layer.forward(given)
+    Y = layer.forward(X, training=True)
+    with pytest.raises(TypeError, match=r"sparse matrix.*: pass (its |delta)\.toarray\(\)"):
+        layer.backward(scipy.sparse.csr_array(np.ones_like(Y)))
+
+
+@pytest.mark.parametrize("name", ["y", "sample_weight"])
+def test_a_sparse_row_is_told_how_it_becomes_a_vector(name):
+    given = {"y": Y, "sample_weight": np.ones(N), name: scipy.sparse.csr_matrix(np.ones(N))}
+    with pytest.raises(TypeError, match=rf"or {name}\.toarray\(\)\[0\] if that is a number for ea"):
+        classifier().fit(X, **given)

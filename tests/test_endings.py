@@ -114,16 +114,23 @@ ALONE = {
 }
 
 
+VERBS = ("fit", "evaluate", "train_on_batch")
+
+
 @pytest.mark.parametrize("parts", ALONE.values(), ids=ALONE)
 @pytest.mark.parametrize("built", [True, False])
 def test_outputs_that_are_a_softmax_of_one_number_are_refused(parts, built):
     model = bp.Sequential(deepcopy(parts), seed=0)
-    model.compile("sgd", "mse")
+    calls = [lambda how=how: getattr(model, how)(X, np.ones(12)) for how in VERBS]
     if built:
         model.build((None, 4))
-    for call in (model.fit, model.evaluate, model.train_on_batch):
+        calls = [lambda: model.compile("sgd", "binary_crossentropy")]
+    else:
+        model.compile("sgd", "binary_crossentropy")
+        calls.append(lambda: model.build((None, 4)))  # as in steps by hand
+    for call in calls:
         with pytest.raises(ValueError, match="are probabilities with the sum 1") as caught:
-            call(X, np.ones(12))
+            call()
         assert_speaks(caught, ["the model ends with", "Sigmoid()"])
 
 

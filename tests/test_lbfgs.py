@@ -745,7 +745,6 @@ def test_a_minimum_is_no_slope(data, dtype):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_line_search_that_finds_nothing_later_on(data, dtype):
-    """In float32 that is the usual end; in float64 it is none."""
     model = network(dtype=dtype)
     model.compile(LBFGS(max_evaluations=2), "mae")  # whose slope jumps
     with warnings.catch_warnings(record=True) as caught:
@@ -754,7 +753,42 @@ def test_a_line_search_that_finds_nothing_later_on(data, dtype):
     assert model.optimizer.message == "the line search found no lower loss"
     assert losses[-1] == losses[-2] < losses[0]
     found = f"in epoch {len(losses)}, and training ends"
-    assert [found in str(each.message) for each in caught] == [True] * (dtype == "float64")
+    assert [found in str(each.message) for each in caught] == [True]
+
+
+def test_a_line_search_that_has_tried_enough_ends_a_training_in_float32():
+    rng = np.random.default_rng(0)
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile(LBFGS(), "mse")
+    losses = model.fit(rng.normal(size=(40, 3)), rng.normal(size=40), epochs=500, verbose=0)
+    assert model.optimizer.message == "the line search found no lower loss"
+    assert losses.history["loss"][-1] == losses.history["loss"][-2]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_gradient_of_the_wrong_sign_is_told(dtype):
+    class Wrong(bp.losses.MeanSquaredError):
+        def gradient(self, prediction, target):
+            return -super().gradient(prediction, target)
+
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 4)).astype("f4")
+    rng.integers(0, 3, 60)
+    y = (X @ [1, 2, -1, 0.5] + rng.standard_normal(60)).astype("f4")
+    model = bp.Sequential([Dense(5), ReLU(), Dense(1)], seed=0, dtype=dtype)
+    model.compile(LBFGS(), Wrong())
+    with pytest.warns(RuntimeWarning, match="no step that lowers the loss of .*check_grad"):
+        model.fit(X, y, epochs=5, verbose=0)
+    assert model.optimizer.message == "the line search found no lower loss"
+
+
+def test_callbacks_hear_of_a_loss_that_is_not_finite():
+    model = network(dtype="float32")
+    model.compile(LBFGS(), "mse")
+    end = bp.callbacks.TerminateOnNaN(raise_error=True)
+    words = "Step 1: the loss is inf, training ends"
+    with np.errstate(all="ignore"), pytest.raises(RuntimeError, match=words):
+        model.fit(np.ones((5, 3)), np.full((5, 2), 1e30), callbacks=[end], verbose=0)
 
 
 def test_losses_that_overflow_on_the_way_are_told(data):

@@ -593,7 +593,7 @@ def test_what_needs_an_import_of_its_own_says_so():
     """scikit-learn is loaded with the estimators, and with nothing else."""
     found = run("-c", "import backprop as bp; bp.estimators.MLPClassifier()").stderr
     assert "no attribute 'estimators' before import backprop.estimators" in found
-    assert run("-c", "import backprop as bp; bp.nn").stderr.strip().endswith("attribute 'nn'")
+    assert run("-c", "import backprop as bp; bp.qqqq").stderr.strip().endswith("attribute 'qqqq'")
 
 
 def test_samples_in_a_list_are_told_from_samples_of_other_columns():
@@ -638,3 +638,18 @@ def test_what_builds_a_model_builds_it_for_any_inputs(layer, shape):
     eval(f"model.{build}", {"model": model, "X": X})
     again = bp.Sequential([eval(start, {"Input": Input, "X": X}), layer.copy()])
     assert [w.shape for w in model.get_weights()] == [w.shape for w in again.get_weights()]
+
+
+@pytest.mark.parametrize(("call", "advice"), [
+    ("bp.datasets.mnist.load_data()", r"has no attribute 'load_data': write .*load_mnist\(\)"),
+    ("bp.explain(model, X, C)", "is not called: write backprop.explain.explain"),
+    ("bp.layers.dense(3)", r"is not called: write backprop\.layers\.Dense$"),
+    ("bp.optimizers.adam(0.1)", r"is not called: write backprop\.optimizers\.Adam$"),
+    ("bp.layers(3)", "module 'backprop.layers' is not called$"),
+    ("bp.optimizers.Adam().minimize(1, var_list=[])", r"no minimize: .* optimizer\.step\("),
+    ("bp.layers.Activation(activation='relu')", r"a layer of its own: ReLU\(\)\."),
+    ("bp.layers.Activation(activation=None)", "no layer has none"),
+])  # fmt: skip
+def test_first_calls_of_other_libraries_are_answered(call, advice):
+    with pytest.raises((TypeError, AttributeError), match=advice):
+        eval(call, {"bp": bp, "model": classifier(), "X": X, "C": C})

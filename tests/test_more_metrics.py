@@ -425,3 +425,29 @@ def test_settings_of_a_loss_that_is_a_metric():
         metric.update([[0.0]], [[4.0]])
         found.append(metric.result())
     assert found == [3.5, 8.0]
+
+
+TWO = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4], [0.4, 0.6]])
+
+
+@pytest.mark.parametrize("ids", [[1], [0], [0, 1]])
+@pytest.mark.parametrize("targets", [np.array([0, 0, 1, 1, 0]), np.eye(2)[[0, 0, 1, 1, 0]]])
+def test_binary_iou_of_two_classes_is_that_of_what_the_second_says(ids, targets):
+    """scikit-learn's ``jaccard_score`` says ⅓ of class 1 and ½ of class 0."""
+    metric = metrics.BinaryIoU(ids)
+    for k in range(5):
+        metric.update(TWO[k : k + 1], targets[k : k + 1])
+    assert metric.result() == pytest.approx({(1,): 1 / 3, (0,): 1 / 2}.get(tuple(ids), 5 / 12))
+
+
+def test_binary_iou_of_two_answers_is_that_of_both():
+    """scikit-learn's ``jaccard_score`` of all ten answers says ⅜."""
+    metric = metrics.BinaryIoU([1])
+    metric.update(TWO, np.array([[1, 1], [0, 1], [0, 0], [1, 0], [1, 1]]))
+    assert metric.result() == 3 / 8
+
+
+def test_a_loss_as_a_metric_sees_all_digits_of_the_targets():
+    metric, target = metrics.LossMetric(losses.MeanSquaredError()), 1.7e9 + np.arange(60.0)
+    metric.update(np.full((60, 1), 1.7e9, np.float32), target[:, np.newaxis])
+    assert metric.result() == np.mean(np.arange(60.0) ** 2)

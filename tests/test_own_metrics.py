@@ -465,3 +465,18 @@ def test_samples_of_which_none_counts_have_no_weighted_number():
     batches = [(X[:10], Y[:10], nothing), (X[10:], Y[10:], np.ones(10))]
     numbers = model.fit(batches, shuffle=False, verbose=0, callbacks=[told]).history
     assert np.isfinite(numbers["weighted_error"][0])
+
+
+def test_a_number_for_each_output_is_refused_where_a_batch_has_as_many_samples():
+    """Of one sample less it would be one number, nan, as ``r2_score`` makes of a single one."""
+
+    def raw(y_true, y_pred):
+        if len(y_true) < 2:
+            return float("nan")
+        return 1 - ((y_true - y_pred) ** 2).mean(axis=0) / y_true.var(axis=0)
+
+    rng = np.random.default_rng(0)
+    model = bp.Sequential([Dense(2)], seed=0)
+    model.compile("sgd", "mse", metrics=[raw])
+    with pytest.raises(ValueError, match="'raw': the function must return a number, or one for ea"):
+        model.evaluate(rng.normal(size=(6, 3)), rng.normal(size=(6, 2)), batch_size=2)

@@ -53,9 +53,10 @@ def to_array(x: Any, name: str) -> Array:
     if isinstance(x, np.ndarray):
         return from_ndarray(x, name)
     if is_sparse(x):
-        raise TypeError(
-            f"{name} is a sparse matrix, but must be dense: pass {in_code(name)}.toarray()."
-        )
+        code = f"{in_code(name)}.toarray()"
+        row = len(x.shape) > 1 and x.shape[0] == 1 < x.shape[1] and not name.endswith("x")
+        one_each = f", or {code}[0] if that is a number for each sample" * row
+        raise TypeError(f"{name} is a sparse matrix, but must be dense: pass {code}{one_each}.")
     columns = columns_of(x)
     if columns is not None:
         return from_columns(x, columns, name)

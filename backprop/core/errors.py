@@ -175,7 +175,7 @@ def as_layers(call: str, activation: object) -> str:
     """What to write for a layer that was given its activation: ``Dense(1), Sigmoid()``.
 
     Args:
-        call: The layer, without it.
+        call: The layer, without it; "" for none.
         activation: What was given: a name, a function, a layer or its class.
 
     Example:
@@ -187,6 +187,6 @@ def as_layers(call: str, activation: object) -> str:
     named = getattr(activation, "__name__", named)  # of a function
     name = str(getattr(named, "__name__", named)).lower().replace("_", "")
     if activation is None or name in ("linear", "identity"):
-        return f"an activation is a layer of its own, and {call} has none"
+        return f"an activation is a layer of its own, and {call or 'no layer'} has none"
     layer = f"{ACTIVATIONS[name]}()" if name in ACTIVATIONS else "and a layer such as ReLU()"
-    return f"an activation is a layer of its own: {call}, {layer}"
+    return f"an activation is a layer of its own: {f'{call}, ' * bool(call)}{layer}"

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from types import ModuleType
+from typing import Any, NoReturn
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -17,6 +18,9 @@ ELSEWHERE = {
     "inputlayer": "Input",
     "concatenate": "Parallel",
     "add": "Residual",
+    "average": "Parallel",
+    "multiply": "Parallel",
+    "activations": "layers",
     "embeddingbag": "Embedding",
     "rnn": "SimpleRNN",
     "crossentropyloss": "SparseCategoricalCrossentropy",
@@ -56,21 +60,42 @@ def lazy_names(
 
     def getattr_(name: str) -> Any:
         if name in names:
-            return import_module(f"{folder}.{name}")
+            return load(f"{folder}.{name}")
         if name not in file_of:
             path = f"{folder}.{name}"  # estimators, which nothing else loads
             hint = ""
             if name[:1] != "_":  # those are asked for by tools, and often
                 hint = f" before import {path}" if find_spec(path) else like(folder, name)
             raise AttributeError(f"module {folder!r} has no attribute {name!r}{hint}")
-        return getattr(import_module(file_of[name]), name)
+        return getattr(load(file_of[name]), name)
 
     def dir_() -> list[str]:
         return sorted({*vars(sys.modules[folder]), *file_of})
 
+    sys.modules[folder].__class__ = NotCalled
     if "pdoc" in sys.modules:  # it looks at the names of a folder without asking for them
         vars(sys.modules[folder]).update({name: getattr_(name) for name in file_of})
     return getattr_, dir_, sorted(file_of)
+
+
+class NotCalled(ModuleType):
+    """A module that says what to call in its place: ``layers.Dense`` for ``layers.dense``."""
+
+    def __call__(self, *given: object, **named: object) -> NoReturn:
+        """Modules are not called."""
+        folder, _, name = self.__name__.rpartition(".")
+        for place in (self.__name__, folder):
+            for each in getattr(sys.modules.get(place), "__all__", ()):
+                if plain(each) == plain(name) and f"{place}.{each}" not in sys.modules:
+                    raise TypeError(f"module {self.__name__!r} is not called: write {place}.{each}")
+        raise TypeError(f"module {self.__name__!r} is not called")
+
+
+def load(path: str) -> ModuleType:
+    """A file of the package."""
+    module = import_module(path)
+    module.__class__ = NotCalled
+    return module
 
 
 def like(folder: str, name: str) -> str:

@@ -124,7 +124,7 @@ def instead_of(kind: Any, name: str, value: object, call: str) -> str:
     """
     own: Mapping[str, str] = getattr(kind, "not_taken", {})
     if name == "activation" and name not in own:
-        return as_layers(call, value)
+        return as_layers(call if kind.__name__ != "Activation" else "", value)
     return own.get(name, NOT_TAKEN.get(name, "")).format(call=call)
 
 

@@ -1,6 +1,7 @@
 """The names of types that the whole package shares."""
 
 import math
+from contextlib import suppress
 from typing import Any, Literal
 
 import numpy as np
@@ -37,13 +38,30 @@ FLOAT_DTYPES = ("float32", "float64")
 
 
 def as_array(value: Any, dtype: Any = None) -> Array:
-    """``np.asarray``, except that an array whose calls are being recorded is returned as it is."""
-    if type(value) is not np.ndarray and hasattr(value, "tape"):
-        same: bool = dtype is None or value.dtype == dtype
-        if same:
-            recorded: Array = value
-            return recorded
-    return np.asarray(value, dtype)
+    """``np.asarray``, except that an array whose calls are being recorded is returned as it is.
+
+    Raises:
+        TypeError: The value is a sparse matrix, of which NumPy would make an array of one object.
+        ValueError: It is masked, or no array of numbers.
+    """
+    if type(value) is not np.ndarray:
+        if hasattr(value, "tape"):
+            same: bool = dtype is None or value.dtype == dtype
+            if same:
+                recorded: Array = value
+                return recorded
+        if is_sparse(value):
+            raise TypeError("a sparse matrix came where an array is needed: pass its .toarray().")
+        if isinstance(value, np.ndarray) and np.any(getattr(value, "mask", False)):
+            raise ValueError("an array came that is masked: leave that out, or pass .filled(…).")
+    with suppress(TypeError, ValueError):
+        found = np.asarray(value, dtype)
+        if found.dtype.kind != "O":
+            return found
+    raise ValueError(
+        f"an array of numbers is needed, but a {type(value).__name__} came that is none: "
+        f"np.stack(x) makes one of a column of vectors, np.asarray(x, float) of one of numbers."
+    )
 
 
 def as_floats(Z: Array) -> Array:

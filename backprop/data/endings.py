@@ -1,8 +1,10 @@
-"""Whether metrics can take what a model ends with."""
+"""Whether metrics can take what a model ends with, and whether that can change."""
 
 from collections.abc import Collection
 
+from backprop.core.errors import ShapeError
 from backprop.core.own_functions import interval_of
+from backprop.core.types import Shape
 from backprop.layers import Layer
 from backprop.losses import Loss
 from backprop.metrics import LossMetric, Metric
@@ -32,3 +34,17 @@ def check_endings(found: Collection[Metric], last: Layer) -> None:
                 f"metric {metric.name!r} takes logits, as from_logits=True says, but the model "
                 f"ends with {last}, whose outputs lie between 0 and 1: drop one of the two."
             )
+
+
+def check_not_alone(layer: Layer, output_shape: Shape, where: str = "ends with") -> None:
+    """Checks that a layer does not make a probability alone where they have the sum 1.
+
+    Raises:
+        ShapeError: It does.
+    """
+    if layer.sums_along_last(output_shape) and output_shape[-1:] == (1,):
+        raise ShapeError(
+            f"the model {where} {layer}, whose outputs are probabilities with the sum 1, or "
+            f"their logarithms: one alone never changes. A single output takes Sigmoid(); two "
+            f"classes can have two outputs."
+        )

@@ -211,7 +211,8 @@ def weight_by_class(
         if number > largest:
             raise ValueError(
                 f"class_weight[{key}] is {number:.4g}, an overflow in {np.dtype(dtype).name}, "
-                f"whose largest number is {largest:.4g}: take smaller weights."
+                f"whose largest number is {largest:.4g}: take smaller weights, or make the model "
+                f'with dtype="float64".'
             )
         table[int(key)] = number
     weight = table[classes.astype(np.intp)]

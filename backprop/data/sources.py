@@ -18,7 +18,7 @@ from backprop.core.rounding import warn_of_rounding
 from backprop.core.types import Shape
 from backprop.data.answers import warn_of_no_answers
 from backprop.data.batches import Batches
-from backprop.data.endings import check_endings
+from backprop.data.endings import check_endings, check_not_alone
 from backprop.data.forms import is_batch, is_pair
 from backprop.data.inputs import check_inputs
 from backprop.data.items import drawn_once, makes_batches
@@ -117,13 +117,7 @@ def checked_output_shape(layers: Sequence[Layer], shape: Shape, loss: Loss) -> S
     """
     output_shape, decides = shape, deciding(layers)
     for layer, output_shape in shapes_through(layers, shape):
-        if layer.sums_along_last(output_shape) and output_shape[-1:] == (1,):
-            where = "ends with" if layer is decides else "contains"
-            raise ShapeError(
-                f"the model {where} {layer}, whose outputs are probabilities with the sum 1, or "
-                f"their logarithms: one alone never changes. A single output takes Sigmoid(); two "
-                f"classes can have two outputs."
-            )
+        check_not_alone(layer, output_shape, "ends with" if layer is decides else "contains")
     check_several_outputs(loss, output_shape)  # first, as another ending would not do either
     loss.check_ending(ending(layers))
     if not output_shape:

@@ -3,6 +3,7 @@
 import math
 import os
 import zlib
+from typing import NoReturn
 
 import numpy as np
 
@@ -14,6 +15,12 @@ from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.datasets.download import SHA256, cache_folder, download
 from backprop.datasets.splitting import Parts, as_images
+
+
+def __getattr__(name: str) -> NoReturn:
+    hint = ": write backprop.datasets.load_mnist()" if name == "load_data" else ""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
+
 
 IMAGES_MAGIC = 0x00000803  # the last byte of an IDX magic number is the number of axes
 LABELS_MAGIC = 0x00000801

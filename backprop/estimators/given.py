@@ -133,6 +133,8 @@ def as_labels(y: Any, name: str) -> Any:
         TypeError: They are of several kinds, or neither text nor numbers nor dates.
     """
     if is_sparse(y):
+        if len(y.shape) < 2 or y.shape[0] == 1 < y.shape[1]:  # it was made of a vector
+            check_dense(y, name)
         return y
     try:
         found = np.asarray(y)

@@ -192,6 +192,7 @@ class CheckedLayer(Settings):
 
         Raises:
             NoForwardError: No ``forward(X, training=True)`` came before.
+            TypeError: delta is a sparse matrix.
             ShapeError: delta has another shape than Y; it would be broadcast.
             ValueError: delta is ∂E/∂X already, of a loss that is joined with this layer.
         """
@@ -200,6 +201,8 @@ class CheckedLayer(Settings):
                 f"{self}: backward needs the activations of a training pass: call "
                 f"forward(X, training=True) first.{self._half()}"
             )
+        if is_sparse(delta):
+            raise TypeError("delta is a sparse matrix, but must be dense: pass delta.toarray().")
         shape = getattr(delta, "shape", ())  # of a number, such as E itself, there is none
         if shape != Y.shape:
             came, more = f"a delta of shape {shape}", ""

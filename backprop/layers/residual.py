@@ -131,6 +131,7 @@ class Residual(Block):
     def backward(self, delta: Array) -> Array | None:
         """δ · ∂S/∂X + δ · ∂f/∂X."""
         through = backward_through(self.layers, delta)
+        delta = as_array(delta, self.dtype)
         around: Array | None = delta
         if self.shortcut is not None:
             self.shortcut.delta = delta

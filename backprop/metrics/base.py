@@ -206,7 +206,7 @@ class Metric(KnowsVerbs, Settings):
             ValueError: A row is not that of one class, and the loss does not say that it is.
         """
         if self.outputs not in ("classes", "scores"):
-            advice = "for an answer from each output take 'binary_accuracy', or a threshold."
+            advice = "for an answer from each output take 'binary_accuracy'."
             check_one_class(target, f"metric {self.name!r}, targets", advice)
         return np.asarray(target.argmax(-1))
 

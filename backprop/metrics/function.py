@@ -173,9 +173,10 @@ class FunctionMetric(MeanMetric):
         else:
             number = self._checked(v, n).ndim == 0
             if not number and P.shape[-1] == n > 1:  # is it one for each sample, or output?
+                again = np.arange(n + 1) % n  # of one sample less some make nan
                 with suppress(*TOO_FEW):
-                    v = self._quietly(Y[1:], P[1:])
-                    n -= 1
+                    v = self._quietly(Y[again], P[again])
+                    n += 1
                 self._checked(v, n)
             return number
         self._returns_a_number(np.resize(P, (len(targets), *P.shape[1:])), targets, targets)

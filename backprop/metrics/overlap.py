@@ -12,7 +12,7 @@ from backprop.core.ranges import are_classes
 from backprop.core.types import Array, Shape
 from backprop.metrics.accuracy import check_rows
 from backprop.metrics.base import Metric, as_arrays
-from backprop.metrics.decisions import check_answers, check_by_hand
+from backprop.metrics.decisions import are_two_classes, check_answers, has_one_true, rows
 
 
 class IoU(Metric):
@@ -107,9 +107,13 @@ class IoU(Metric):
         cells = (c.astype(np.intp) * K + guess).reshape(-1)
         self._counts += np.bincount(cells, w.reshape(-1), K * K).reshape(K, K)
 
+    def counts(self) -> Array:
+        """C."""
+        return self._counts
+
     def result(self) -> float:
         """The mean; nan if nothing was counted."""
-        C = self._counts
+        C = self.counts()
         hits = np.diagonal(C)
         unions = C.sum(axis=0) + C.sum(axis=1) - hits
         ids = list(self.target_class_ids)
@@ -181,6 +185,8 @@ class OneHotMeanIoU(MeanIoU):
 class BinaryIoU(IoU):
     """``IoU`` of yes/no answers: class 1 is what an output of at least the threshold means.
 
+    Of a model with the two classes of one question as outputs that is what the second one says.
+
     Args:
         target_class_ids: The classes that the mean is over, of 0 and 1.
         threshold: From it on an output means yes; 0 for a model that ends in logits.
@@ -202,12 +208,30 @@ class BinaryIoU(IoU):
         super().__init__(2, target_class_ids, name)
         self.threshold = check_number(threshold, "BinaryIoU(threshold)", -math.inf)
 
-    def classes(self, prediction: Array, target: Array) -> tuple[Array, Array]:
-        """Whether each output means yes, and whether it should."""
-        P, Y = self.paired(prediction, target)
+    def reset(self) -> None:
+        """Starts anew."""
+        super().reset()
+        self._second = np.zeros((2, 2))  # the counts of the second of two outputs
+        self._one_true, self._width = True, 1
+
+    def update(self, prediction: Array, target: Array, sample_weight: Array | None = None) -> None:
+        """Counts a batch."""
+        P, Y = as_arrays(prediction, target)
+        if P.shape[-1:] != (2,):  # classes of more outputs are no answers
+            P, Y = self.paired(P, Y)
         check_answers(self, P, self.threshold)
-        check_by_hand(self, P, Y)
-        return self.threshold <= P, Y > 0.5
+        P, T, w = rows(self, P, Y, sample_weight)
+        w = np.ones(P.shape) if w is None else w
+        self._one_true = self._one_true and has_one_true(T, w)
+        cells = 2 * T + (self.threshold <= P)
+        self._counts += np.bincount(cells.reshape(-1), w.reshape(-1), 4).reshape(2, 2)
+        self._second += np.bincount(cells[:, -1], w[:, -1], 4).reshape(2, 2)
+        self._width = P.shape[-1]
+
+    def counts(self) -> Array:
+        """The confusion matrix: of all outputs, or of the second of two classes."""
+        two = are_two_classes(self, self._width, self._one_true)
+        return self._second if two else self._counts
 
     def check_targets(self, output_shape: Shape, target: Array) -> None:
         """Takes any: every target is the answer to a question of its own."""

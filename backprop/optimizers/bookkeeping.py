@@ -45,6 +45,7 @@ class Bookkeeping(KnowsElsewhere, Settings):
     initial_state: float
     learning_rate: Any
     coefficients: Any
+    full_batch: bool
     clips = gathers = swapped = stores_more = False
     instead = {"schedule": "set learning_rate", "state": "write into state[…], or call reset()"}
     iterations: Any = Checked(check_count)
@@ -147,17 +148,15 @@ class Bookkeeping(KnowsElsewhere, Settings):
         """The state vectors by name, each as long as θ; with ``use_ema`` a is ``"average"``."""
         return self._state
 
-    def minimize(
-        self,
-        loss_and_gradient: Callable[[Array], tuple[float, Array]],
-        theta: Array,
-        after_iteration: Callable[[Array], bool],
-        iterations: int,
-    ) -> bool:
+    def minimize(self, *given: Any, **named: Any) -> bool:
         """What one with ``full_batch`` defines in the place of ``update``; see ``LBFGS``."""
-        raise NotImplementedError(
-            f"{type(self).__name__} must define minimize(loss_and_gradient, theta, …)."
-        )
+        kind = type(self).__name__
+        if not self.full_batch:
+            raise TypeError(
+                f"{kind} has no minimize: after model.backward() write optimizer.step("
+                f"model.parameters), or let model.fit make the steps."
+            )
+        raise NotImplementedError(f"{kind} must define minimize(loss_and_gradient, theta, …).")
 
     def prepare(self, parameters: Parameters) -> list[Block]:
         """The first part of a step: the state, the numbers of the formula, the trained blocks."""

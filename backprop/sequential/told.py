@@ -7,9 +7,9 @@ from backprop import losses, metrics
 from backprop.core import console
 from backprop.core.lookup import takes
 from backprop.core.types import Outputs
-from backprop.data.endings import check_endings
+from backprop.data.endings import check_endings, check_not_alone
 from backprop.layers import Layer
-from backprop.layers.chain import ending
+from backprop.layers.chain import deciding, ending
 from backprop.losses import Loss
 from backprop.losses import names as loss_names
 from backprop.metrics import LossMetric, Metric
@@ -104,7 +104,14 @@ def warn_of_halves(given: Iterable[Any], last: Layer, threshold: float) -> None:
 
 
 def outputs_of(layers: Sequence[Layer], loss: Loss) -> Outputs | None:
-    """What the outputs are: a Softmax gives probabilities of classes, whatever the loss."""
+    """What the outputs are: a Softmax gives probabilities of classes, whatever the loss.
+
+    Raises:
+        ShapeError: It is built, and gives one alone.
+    """
+    last = deciding(layers) if layers else None
+    if last is not None and last.input_shape is not None:
+        check_not_alone(last, last.output_shape(last.input_shape))
     classes = loss.outputs == "answers" and layers and ending(layers).sums_to_one
     return "classes" if classes else loss.outputs
 

@@ -19,6 +19,13 @@ NOTHING = 1e-5
 """The share of the targets that outputs are at the most if they hardly change a large loss."""
 
 
+DIGITS = 64
+"""Units in the last place of a loss that rounding may make of its sum."""
+
+ENOUGH = 10
+"""Evaluations after which a line search has tried steps that are small enough."""
+
+
 class Evaluations(Callback):
     """The losses and gradients that a training has asked for, if a callback keeps backups.
 
@@ -160,7 +167,9 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         return total / seen, loop.add_up(gradient) / seen
 
     def refuse(loss: float) -> NoReturn:
-        """Stops where a loss or a gradient is not finite."""
+        """Stops where a loss or a gradient is not finite, of which the callbacks are told."""
+        begin()
+        loop.tell_of(loss)
         raise DivergenceError(explain(model, loss, batch, f"in epoch {epoch + 1}"))
 
     def after_iteration(x: Array) -> bool:
@@ -209,10 +218,16 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
     finite = all(map(math.isfinite, losses[search:] if found else losses))
     now = loop.logs.get("loss", math.nan)
     low = now < float(np.finfo(model.dtype).eps) * losses[0]
-    # the usual end of a training in float32, whose digits are soon used up
-    usual = found or (epoch > epochs.start and model.dtype == np.float32)
+    tried = losses[1:] if epoch == epochs.start + 1 else []  # in the first line search
+    if found:  # though what was found there may be rounding, of next to no step
+        digits = DIGITS * float(np.finfo(model.dtype).eps) * abs(losses[0])
+        usual = not tried or max(tried) - losses[0] <= digits or losses[0] - tried[-1] > digits
+    else:  # the usual end of a training in float32, whose digits are soon used up
+        usual = epoch > epochs.start and model.dtype == np.float32
+        usual = usual and optimizer.max_evaluations >= ENOUGH
     expected = short or low or (finite and usual)
     if ended and epoch >= first and math.isfinite(now) and not expected:
+        optimizer.message = "the line search found no lower loss"
         warn_of_no_step(now, epoch, finite)
     if short:
         optimizer.message = "the first steps were too short to lower the loss"

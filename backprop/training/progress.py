@@ -76,9 +76,11 @@ class ProgressBar(Callback):
 
     def _close(self, leave: bool) -> None:
         if self._bar is not None:
-            self._bar.leave = leave
+            self._bar.leave, below = leave, getattr(self._bar, "pos", 0)
             self._bar.close()
             self._bar = None
+            if below and not leave:  # a bar above it, which may be drawn elsewhere, or nowhere
+                console.STDOUT.write("\r")
 
     def _draw(self, line: str) -> None:
         """Draws the bar in the form of this line."""

@@ -148,15 +148,16 @@ class Bookkeeping(KnowsElsewhere, Settings):
         """The state vectors by name, each as long as θ; with ``use_ema`` a is ``"average"``."""
         return self._state
 
-    def minimize(self, *given: Any, **named: Any) -> bool:
+    def minimize(self, loss_and_gradient: Any, theta: Any = None, *more: Any, **named: Any) -> bool:
         """What one with ``full_batch`` defines in the place of ``update``; see ``LBFGS``."""
-        kind = type(self).__name__
         if not self.full_batch:
             raise TypeError(
-                f"{kind} has no minimize: after model.backward() write optimizer.step("
-                f"model.parameters), or let model.fit make the steps."
+                f"{type(self).__name__} has no minimize: after model.backward() write "
+                f"optimizer.step(model.parameters), or let model.fit make the steps."
             )
-        raise NotImplementedError(f"{kind} must define minimize(loss_and_gradient, theta, …).")
+        raise NotImplementedError(
+            f"{type(self).__name__} must define minimize(loss_and_gradient, theta, …)."
+        )
 
     def prepare(self, parameters: Parameters) -> list[Block]:
         """The first part of a step: the state, the numbers of the formula, the trained blocks."""

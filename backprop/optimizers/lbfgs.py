@@ -75,7 +75,7 @@ class LBFGS(Optimizer):
         """1, the length that its line search tries first; cannot be set."""
         return self._learning_rate
 
-    def minimize(
+    def minimize(  # type: ignore[override]  # all needed here: of the base anything is refused
         self,
         loss_and_gradient: Callable[[Array], tuple[float, Array]],
         theta: Array,

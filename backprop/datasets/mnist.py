@@ -16,12 +16,6 @@ from backprop.core.types import Array
 from backprop.datasets.download import SHA256, cache_folder, download
 from backprop.datasets.splitting import Parts, as_images
 
-
-def __getattr__(name: str) -> NoReturn:
-    hint = ": write backprop.datasets.load_mnist()" if name == "load_data" else ""
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
-
-
 IMAGES_MAGIC = 0x00000803  # the last byte of an IDX magic number is the number of axes
 LABELS_MAGIC = 0x00000801
 
@@ -221,3 +215,9 @@ def _to_samples(images: Array, labels: Array, file: str) -> tuple[Array, Array]:
     # This division converts block by block, without a second array of floats.
     X: Array = np.divide(images.reshape(len(images), 784), 255, dtype=np.float32)
     return X, labels.astype(np.int64)
+
+
+def __getattr__(name: str) -> NoReturn:
+    # of Keras's module of that name
+    hint = ": write backprop.datasets.load_mnist()" if name == "load_data" else ""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")

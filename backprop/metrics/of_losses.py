@@ -55,8 +55,9 @@ class LossMetric(MeanMetric):
         if prediction.ndim < 2:  # (N,) -> (N, 1)
             prediction, target = self.paired(prediction, target)
         P = prediction if prediction.dtype.kind == "f" else prediction.astype("float64")
-        if target.dtype.kind in "fiu":  # as they are given, with all their digits
-            P = P.astype(np.result_type(P, target), copy=False)
+        with np.errstate(all="ignore"):
+            lost = target.dtype.kind in "fiu" and (target.astype(P.dtype) != target).any()
+        P = P.astype(np.result_type(P, target)) if lost else P
         Y = self._own.check_target(target, P.shape[1:], P.dtype)
         found: Array = self._own.sample_losses(P, Y, each)
         return found * P.shape[-1] if each and self._own.over_outputs == "sum" else found

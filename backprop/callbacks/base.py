@@ -195,7 +195,12 @@ class LambdaCallback(Callback):
 
     any_name = True
 
-    def __init__(self, **hooks: Callable[..., object] | None) -> None:
+    def __init__(self, *given: object, **hooks: Callable[..., object] | None) -> None:
+        if given:
+            raise TypeError(
+                f"LambdaCallback takes each function with the name of its hook, such as "
+                f"LambdaCallback(on_epoch_end=…), not {said(given[0])} without one."
+            )
         for name, function in hooks.items():
             if name not in HOOKS:
                 raise TypeError(f"there is no hook {name!r}: the hooks are {', '.join(HOOKS)}.")

@@ -44,9 +44,11 @@ def ragged(name: str, rows: Any) -> ShapeError:
     images = " Images are resized to one size." if len((*shapes, ())[0]) > 1 else ""
     code = name.removeprefix("validation ")
     labels = f" If they are {binarized(code)}." if code == "y" or code.startswith("y['") else ""
+    floats = ", dtype='float32'" if any(np.asarray(row).dtype.kind == "f" for row in rows) else ""
     return ShapeError(
         f"{name} holds rows of unequal length ({shown}): give all of its rows the same length. If "
-        f"they are sequences, datasets.pad_sequences({code}) makes them one array.{images}{labels}"
+        f"they are sequences, datasets.pad_sequences({code}{floats}) makes them one array.{images}"
+        f"{labels}"
     )
 
 

@@ -54,7 +54,7 @@ def to_array(x: Any, name: str) -> Array:
         return from_ndarray(x, name)
     if is_sparse(x):
         code = f"{in_code(name)}.toarray()"
-        row = len(x.shape) > 1 and x.shape[0] == 1 < x.shape[1] and not name.endswith("x")
+        row = in_code(name) in ("y", "sample_weight") and x.shape[0] == 1 < len(x.shape)
         one_each = f", or {code}[0] if that is a number for each sample" * row
         raise TypeError(f"{name} is a sparse matrix, but must be dense: pass {code}{one_each}.")
     columns = columns_of(x)

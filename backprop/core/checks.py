@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop.core.arrays import to_array
 from backprop.core.errors import ShapeError, as_layers, check_room, said
-from backprop.core.types import FLOAT_DTYPES, Array, Shape
+from backprop.core.types import FLOAT_DTYPES, Array, Shape, is_sparse
 
 
 def check_integer(value: Any, name: str, least: float = 1) -> int:
@@ -42,11 +42,7 @@ def check_count(value: Any, name: str) -> int:
 
 
 def check_place(value: Any, name: str) -> tuple[int, int]:
-    """An epoch and a step in it, both counted from 0.
-
-    Raises:
-        ValueError: It is something else.
-    """
+    """An epoch and a step in it, both counted from 0; a ValueError if it is something else."""
     if not isinstance(value, tuple) or len(value) != 2:
         raise ValueError(f"{name} must be (epoch, step), two integers, but it is {said(value)}.")
     for number in value:
@@ -221,10 +217,13 @@ def check_numbers(value: Any, name: str) -> Array:
 
     Raises:
         ValueError: One of them is no number, or not finite, or their rows differ in length.
+        TypeError: They are a sparse matrix.
     """
     try:
         given = to_array(value, name)
     except (TypeError, ShapeError):  # no array, or rows of different lengths
+        if is_sparse(value):
+            raise
         given = np.asarray(None)
     if given.dtype.kind not in "fiu" or not np.isfinite(given).all():
         raise ValueError(f"{name} must hold finite numbers, but it is {said(value)}.")

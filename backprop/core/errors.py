@@ -115,8 +115,11 @@ def rearranged(name: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> st
 def in_code(name: str) -> str:
     """What an argument is called in code: ``x`` for ``"validation x"``, ``mean`` of a layer.
 
-    What is assigned to a parameter, ``"the value of …"``, is a ``value``.
+    What is assigned to a parameter, ``"the value of …"``, is a ``value``, and so is that of a
+    constructor, ``"Constant(value)"``.
     """
+    if name.endswith(")") and name.partition("(")[0].isidentifier():
+        return name.partition("(")[2][:-1]
     return name.removeprefix("validation ").removeprefix("the ").partition(" of ")[0]
 
 

@@ -19,6 +19,8 @@ ELSEWHERE = {
     "concatenate": "Parallel",
     "add": "Residual",
     "average": "Parallel",
+    "maximum": "Parallel",
+    "minimum": "Parallel",
     "multiply": "Parallel",
     "activations": "layers",
     "embeddingbag": "Embedding",
@@ -32,6 +34,8 @@ ELSEWHERE = {
     "mae": "MeanAbsoluteError",
     "l1loss": "MeanAbsoluteError",
     "auroc": "AUC",
+    "nonneg": "NonNegative",
+    "learningrateschedule": "Schedule",
     "model": "Sequential",
     "models": "Sequential",
     "module": "layers",
@@ -63,10 +67,10 @@ def lazy_names(
             return load(f"{folder}.{name}")
         if name not in file_of:
             path = f"{folder}.{name}"  # estimators, which nothing else loads
-            hint = ""
-            if name[:1] != "_":  # those are asked for by tools, and often
-                hint = f" before import {path}" if find_spec(path) else like(folder, name)
-            raise AttributeError(f"module {folder!r} has no attribute {name!r}{hint}")
+            if name[:1] != "_" and find_spec(path):  # the others are asked for by tools, and often
+                hint = f" before import {path}"
+                raise AttributeError(f"module {folder!r} has no attribute {name!r}{hint}")
+            answers(folder)(name)
         return getattr(load(file_of[name]), name)
 
     def dir_() -> list[str]:
@@ -85,10 +89,20 @@ class NotCalled(ModuleType):
         """Modules are not called."""
         folder, _, name = self.__name__.rpartition(".")
         for place in (self.__name__, folder):
-            for each in getattr(sys.modules.get(place), "__all__", ()):
+            for each in public(place):
                 if plain(each) == plain(name) and f"{place}.{each}" not in sys.modules:
                     raise TypeError(f"module {self.__name__!r} is not called: write {place}.{each}")
         raise TypeError(f"module {self.__name__!r} is not called")
+
+
+def answers(folder: str) -> Callable[[str], NoReturn]:
+    """The ``__getattr__`` of a module whose names are all there."""
+
+    def getattr_(name: str) -> NoReturn:
+        hint = like(folder, name) if name[:1] != "_" else ""
+        raise AttributeError(f"module {folder!r} has no attribute {name!r}{hint}")
+
+    return getattr_
 
 
 def load(path: str) -> ModuleType:
@@ -107,16 +121,24 @@ def like(folder: str, name: str) -> str:
     folders = (folder, PACKAGE, *(f"{PACKAGE}.{each}" for each in getattr(package, "__all__", ())))
     wanted = plain(name)
     for place in folders:
-        for each in getattr(sys.modules.get(place), "__all__", ()):
+        for each in public(place):
             same_kind = each[0].isupper() == name[0].isupper()  # classes are told from functions
             if (same_kind and plain(each) == wanted) or each == ELSEWHERE.get(wanted):
                 return f": write {place}.{each}"
     return ""
 
 
+def public(place: str) -> list[str]:
+    """The public names of a module, if it is loaded."""
+    module = sys.modules.get(place, ModuleType(place))
+    defined = [name for name, v in vars(module).items() if getattr(v, "__module__", "") == place]
+    return getattr(module, "__all__", [name for name in defined if name[0] != "_"])
+
+
 def plain(name: str) -> str:
     """A name in small letters, and without the abbreviations that other libraries have."""
-    whole = re.sub(r"norm([123]d)?$", "normalization", name.lower())
+    whole = re.sub(r"initializer$", "", name.lower().replace("_", ""))
+    whole = re.sub(r"norm([123]d)?$", "normalization", whole)
     whole = re.sub(r"pool(?!ing)", "pooling", whole.replace("avg", "average"))
     return re.sub(r"^convtranspose(..)$", r"conv\1transpose", whole.replace("convolution", "conv"))
 

@@ -20,7 +20,11 @@ SOME = 64
 
 
 def warn_of_rounding(
-    X: Array, what: str, dtype: Any, wider: str = 'make the model with dtype="float64"'
+    X: Array,
+    what: str,
+    dtype: Any,
+    wider: str = 'make the model with dtype="float64"',
+    whole: bool = False,
 ) -> None:
     """Warns where a column varies by so little that a dtype keeps next to nothing of it.
 
@@ -33,6 +37,8 @@ def warn_of_rounding(
         what: What they are, for the warning: ``"x"``.
         dtype: What they are to be converted to.
         wider: What to do where float64 has the digits.
+        whole: Whether these are all there are. Of few rows of a batch, twice as many steps as there
+            are rows are enough.
     """
     if exact(X.dtype, np.dtype(dtype)):
         return
@@ -40,7 +46,9 @@ def warn_of_rounding(
     if rows.size < 3 * len(labels) or not rows.size:
         return
     with np.errstate(over="ignore", invalid="ignore"):  # a memory map is checked only later
-        columns, spans, largest, left = narrow_columns(rows, np.dtype(dtype))
+        columns, spans, largest, left = narrow_columns(
+            rows, np.dtype(dtype), FEW if whole else min(FEW, 2 * len(rows))
+        )
     if not len(columns):
         return
     which, verb = what, "varies"
@@ -89,14 +97,14 @@ def exact(given: np.dtype[Any], dtype: np.dtype[Any]) -> bool:
     return given.kind not in "iu" or given.itemsize <= dtype.itemsize // 2
 
 
-def narrow_columns(X: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array, Array]:
+def narrow_columns(
+    X: Array, dtype: np.dtype[Any], enough: float
+) -> tuple[Array, Array, Array, Array]:
     """The columns that lose much: their ranges, largest values, and what is left of the ranges.
 
     Most columns are settled by the first rows: later ones can make a range larger only, and the
-    step no more than twice as large, unless they make the range as large as the values. Of few
-    rows, such as those of a small batch, twice as many steps as there are rows are enough.
+    step no more than twice as large, unless they make the range as large as the values.
     """
-    enough = min(FEW, 2 * len(X))
     columns = np.arange(X.shape[1])
     low = high = np.empty(0)
     start = 0

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, Self
 
+from backprop.core.aliases import ALIASES
 from backprop.core.buffers import Buffers, writable
 from backprop.core.errors import said
 from backprop.core.lookup import (
@@ -24,48 +25,6 @@ from backprop.core.lookup import (
 from backprop.core.stores import stores_in
 
 PACKAGE = __name__.partition(".")[0]
-
-ALIASES = {
-    "lr": "learning_rate",
-    "eta": "learning_rate",
-    "kernel": "W",
-    "recurrent_kernel": "U",
-    "bias": "b or beta",
-    "embeddings": "W",
-    "quantile": "q",
-    "p": "rate",
-    "prob": "rate",
-    "tau": "q",
-    "sep": "separator",
-    "alpha": "negative_slope",
-    "std": "stddev",
-    "min_learning_rate": "min_lr",
-    "running_mean": "moving_mean",
-    "running_var": "moving_variance",
-    "weight": "W or gamma",
-    "eps": "epsilon",
-    "epsilon": "min_delta",
-    "dim": "axis",
-    "beta": "delta",
-    "ignore_index": "ignore_class",
-    "period": "save_freq",
-    "lambd": "threshold",
-    "use_causal_mask": "causal",
-    "requires_grad": "trainable",
-    "frozen": "trainable",
-    "freeze": "trainable",
-    "drop_rate": "rate",
-    "hidden_size": "units",
-    "out_features": "units",
-    "n_iter_no_change": "patience",
-    "gamma": "factor",
-    "momentum": "beta_1",
-    "beta_1": "momentum",
-    "filename": "filepath",
-    "regularizer": "kernel_regularizer or depthwise_regularizer or embeddings_regularizer",
-    "constraint": "kernel_constraint or depthwise_constraint or embeddings_constraint",
-}
-"""Names from other libraries, and what they are called here: the first that there is."""
 
 CHOSEN = ("_initializer", "_regularizer", "_constraint")
 """The endings of arguments that layers keep by ``keep_chosen``."""
@@ -325,5 +284,18 @@ def check_read(made: Any, name: str, value: Any) -> None:
         advice = f"set {found[0]}"
     if not advice and made.stores_more and name in (others := names_of_others(made.__class__)):
         advice = f"others have it, such as {others[name]}"
+    if advice.startswith("set ") and (refused := refusal(made, advice[4:])):
+        advice = f"it is {advice[4:]} here. {refused.rstrip('.')}"
     advice = advice or "names of your own may begin with _"
     raise AttributeError(f"nobody reads {name!r} of {kind.__name__}: {advice}.")
+
+
+def refusal(made: Any, name: str) -> str:
+    """Why an attribute cannot be assigned to as things are; "" if it can."""
+    try:
+        if takes(type(made), name):
+            made.check_setting(name)
+        getattr(made, name)
+    except (AttributeError, ValueError) as error:
+        return str(error)
+    return ""

@@ -135,7 +135,7 @@ def warn_of_numbers(data: Data, model: Model, of: str = "") -> None:
     """
     warn_of_bytes(data.X, model.layers)
     for array, name in ((data.X, "x"), (data.given, "y")):
-        warn_of_rounding(array, f"{of}{name}", model.dtype)
+        warn_of_rounding(array, f"{of}{name}", model.dtype, whole=not of)
     warn_of_underflow(data.y, model.loss.unjoined, f"{of or 'the '}targets")
     warn_of_no_answers(data, model)
 

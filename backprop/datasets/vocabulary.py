@@ -87,6 +87,14 @@ class Vocabulary(KnowsElsewhere, WithoutItems):
         frequent = sorted(counts, key=lambda token: (-counts[token], token))
         self._number(frequent[:most])
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name[0] != "_" and name != "tokens" and "_numbers" in vars(self):
+            raise AttributeError(
+                f"{name} of a Vocabulary cannot be set: make another one, such as "
+                f"Vocabulary(texts, kind='words', size=None)."
+            )
+        object.__setattr__(self, name, value)
+
     def _number(self, tokens: Sequence[str]) -> None:
         self.tokens = list(tokens)
         self._numbered = self.tokens.copy()

@@ -180,7 +180,7 @@ class MLP(Estimator):
         if self.dtype is None:
             return X, y
         dtype = check_dtype(self.dtype)
-        warn_of_rounding(X, "X", dtype)
+        warn_of_rounding(X, "X", dtype, whole=True)
         check_finite(X, "X holds", dtype)
         return X.astype(dtype, copy=False), y
 

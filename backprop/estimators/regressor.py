@@ -141,7 +141,7 @@ class MLPRegressor(Regresses, MLP):
 
     def _encode(self, y: Any, dtype: Any) -> Array:
         check_finite(y, "y holds", dtype)
-        warn_of_rounding(y, "y", dtype)
+        warn_of_rounding(y, "y", dtype, whole=True)
         return np.asarray(y, dtype)
 
     def _outputs_for(self, y: Array) -> tuple[int, str]:

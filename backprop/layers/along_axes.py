@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from backprop.core import console
 from backprop.core.errors import ShapeError
 from backprop.core.masks import refusal
 from backprop.core.types import Array, Shape, as_array, computed
@@ -49,6 +52,14 @@ class AlongAxes(Layer):
     def features(self, input_shape: Shape) -> Shape:
         """The sizes of these axes, the shape of the parameters."""
         return tuple(input_shape[axis - 1] for axis in self.chosen(len(input_shape) + 1))
+
+    def make_parameters(self, input_shape: Shape) -> None:
+        """Warns of what is 1 for all inputs; of the last axis a model or a block says so."""
+        if self.is_activation and not self.is_last and math.prod(self.features(input_shape)) == 1:
+            console.warn(
+                f"{self} makes probabilities with the sum 1, or their logarithms, of one number "
+                f"along axis={self.axis!r}, which never changes: choose another axis."
+            )
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """The same, if it has the axes."""

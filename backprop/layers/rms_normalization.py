@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from backprop.core import console
 from backprop.core.checks import check_axis, check_positive
 from backprop.core.functional import column_sum, root
 from backprop.core.parameter_access import parameter_views
@@ -61,7 +63,12 @@ class RMSNormalization(OverAxes):
         self._r: Any = None
 
     def make_parameters(self, input_shape: Shape) -> None:
-        """Makes γ, a number for each feature."""
+        """Makes γ, a number for each feature; warns if that is all that is left."""
+        if math.prod(self.features(input_shape)) == 1:
+            console.warn(
+                f"{self} divides single numbers by their own size: what is left is γ or −γ. Leave "
+                f"it out, or normalise over more numbers."
+            )
         self.X_hat = self._r = None
         self.add_parameter("gamma", self.features(input_shape), "ones", decays=False)
 

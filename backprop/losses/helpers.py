@@ -137,8 +137,9 @@ def extra_axes(target: Array, output_shape: Shape) -> str:
     advice = " Behind a recurrent layer leave out its return_sequences=True instead."
     return (
         "layers such as Dense and Conv2D work on the last axis and keep the others. For one "
-        "prediction a sample put Flatten() in front of the last Dense layer, where there is none "
-        "both at the end, or in front of all layers, to reshape the inputs to (N, features)."
+        "prediction a sample put Flatten() in front of the last Dense layer; where there is none, "
+        "Flatten() and a Dense layer in front of the last activation. A model that begins with "
+        "Dense may begin with Flatten() instead."
         f"{advice * steps}"
     )
 

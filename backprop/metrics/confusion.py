@@ -12,6 +12,12 @@ from backprop.core.ranges import check_one_class
 from backprop.core.signatures import answered
 from backprop.core.types import Array
 
+STEPS = (
+    ": of classes for each step or pixel pass {name}.ravel(), of rows {name}.reshape(-1, K), and "
+    "the other alike; for one prediction a sample the model needs Flatten() before its last Dense"
+)
+"""What to do about predictions that have further axes."""
+
 MOST = 1 << 15
 """Classes whose matrix still fits into memory, at 8 GB."""
 
@@ -115,7 +121,7 @@ def as_classes(Y: Array, name: str, scores: bool = True, both: str = "") -> Arra
     if Y.ndim != 1:
         raise ShapeError(
             f"{name} must hold class indices (N,) or rows (N, K), but its shape is {Y.shape}"
-            f"{f': pass {name}.ravel(), or of rows {name}.reshape(-1, K)' * (Y.ndim > 2)}."
+            f"{STEPS.format(name=name) * (Y.ndim > 2)}."
         )
     numbers = Y.dtype.kind in "fiub"
     if not numbers or not np.isfinite(Y).all() or (Y < 0).any() or (Y % 1).any():

@@ -79,7 +79,7 @@ class FunctionMetric(MeanMetric):
         weight = None
         if sample_weight is not None:
             self._check_weighable()
-            weight = self.spread(sample_weight, (len(P),)).copy()
+            weight = self.spread(sample_weight, weighed(P, sample_weight)).copy()
         self._kept.append((Y.copy(), P.copy(), weight))
 
     def try_on(
@@ -107,7 +107,8 @@ class FunctionMetric(MeanMetric):
         if self._whole and sample_weight is not None:
             self._check_weighable()
         if sample_weight is not None and np.ndim(sample_weight) > 1:
-            self.spread(sample_weight, (len(P),) if self._whole else self.values(P, Y).shape)
+            shape = weighed(P, sample_weight) if self._whole else self.values(P, Y).shape
+            self.spread(sample_weight, shape)
 
     def result(self) -> float:
         """The function's number of all samples, or the mean of its values.
@@ -120,7 +121,9 @@ class FunctionMetric(MeanMetric):
         Y, P, weight = np.concatenate(targets), np.concatenate(predictions), None
         if any(each is not None for each in weights):  # batches without have the weight 1
             parts = zip(weights, targets, strict=True)
-            weight = np.concatenate([np.ones(len(y)) if w is None else w for w, y in parts])
+            like = next(w for w in weights if w is not None).shape[1:]
+            ones = [np.ones((len(y), *like)) if w is None else w for w, y in parts]
+            weight = np.concatenate(ones)
         self._kept = [(Y, P, weight)]
         if weight is not None and not weight.any():
             return float("nan")
@@ -215,12 +218,17 @@ class FunctionMetric(MeanMetric):
         if "sample_weight" not in names:
             raise ValueError(
                 f"metric {self.name!r}: the function returns one number for all samples, so that "
-                f"they cannot be weighted: give it an argument sample_weight, let it return a "
-                f"value for each sample, or pass it in metrics, not in weighted_metrics."
+                f"they cannot be weighted: give it an argument sample_weight=None, let it return a "
+                f"value for each weight, or pass it in metrics, not in weighted_metrics."
             )
 
     def check(self, output_shape: Shape, target: Array, sample_weight: Array | None = None) -> None:
         """Does nothing: a user's function sees the batches of the training and no others."""
+
+
+def weighed(P: Array, sample_weight: Array) -> Shape:
+    """The shape of the weights that a function is given: of samples, of steps or of outputs."""
+    return P.shape[: max(1, np.ndim(sample_weight))]
 
 
 def check_stateless(function: Any) -> None:

@@ -305,8 +305,9 @@ class Network(Weights):
             Parameters: 7,850 (30.7 KiB)
             Trainable: 7,850   Non-trainable: 0
         """
-        check_function(print_fn or console.write, "text", "print_fn")
-        (print_fn or console.write)(inspection.summary(self.layers, self.input_shape))
+        shown = console.write if print_fn is None else print_fn
+        check_function(shown, "text", "print_fn")
+        shown(inspection.summary(self.layers, self.input_shape))
 
     @property
     def seed(self) -> int:

@@ -7,23 +7,18 @@ from typing import Any, NoReturn
 import numpy as np
 
 from backprop.callbacks import Callback
-from backprop.core import console
 from backprop.core.errors import DivergenceError
 from backprop.core.types import Array
 from backprop.core.walk import objects_in
 from backprop.layers.block import walk
 from backprop.training.batched_metrics import count_known, try_metrics
-from backprop.training.divergence import LARGE_LOSS, between, explain, extent, quiet
-
-NOTHING = 1e-5
-"""The share of the targets that outputs are at the most if they hardly change a large loss."""
-
-
-DIGITS = 64
-"""Units in the last place of a loss that rounding may make of its sum."""
-
-ENOUGH = 10
-"""Evaluations after which a line search has tried steps that are small enough."""
+from backprop.training.divergence import LARGE_LOSS, explain, quiet, warn_of_scale
+from backprop.training.line_search import (
+    are_nothing,
+    falls_nearby,
+    warn_of_no_step,
+    warn_of_short_steps,
+)
 
 
 class Evaluations(Callback):
@@ -168,12 +163,14 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
 
     def refuse(loss: float) -> NoReturn:
         """Stops where a loss or a gradient is not finite, of which the callbacks are told."""
+        optimizer.message = "training has diverged"
         begin()
         loop.tell_of(loss)
         raise DivergenceError(explain(model, loss, batch, f"in epoch {epoch + 1}"))
 
     def after_iteration(x: Array) -> bool:
         nonlocal epoch, begun, reached, search, line
+        begin()  # there was no evaluation where it stays
         scatter(x, theta, stretches)
         search, line = line, len(losses)
         if epoch + 1 == over and goal is not None:
@@ -218,17 +215,24 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
     finite = all(map(math.isfinite, losses[search:] if found else losses))
     now = loop.logs.get("loss", math.nan)
     low = now < float(np.finfo(model.dtype).eps) * losses[0]
-    tried = losses[1:] if epoch == epochs.start + 1 else []  # in the first line search
-    if found:  # though what was found there may be rounding, of next to no step
-        digits = DIGITS * float(np.finfo(model.dtype).eps) * abs(losses[0])
-        usual = not tried or max(tried) - losses[0] <= digits or losses[0] - tried[-1] > digits
-    else:  # the usual end of a training in float32, whose digits are soon used up
-        usual = epoch > epochs.start and model.dtype == np.float32
-        usual = usual and optimizer.max_evaluations >= ENOUGH
-    expected = short or low or (finite and usual)
-    if ended and epoch >= first and math.isfinite(now) and not expected:
-        optimizer.message = "the line search found no lower loss"
-        warn_of_no_step(now, epoch, finite)
+    single = model.dtype == np.float32
+    if ended and epoch >= first and math.isfinite(now) and not short:
+        # the digits are used up there, or are near it
+        expected = low or (finite and (found or (single and epoch > epochs.start)))
+        if expected and single:
+
+            def loss_at(x: Array) -> tuple[float, Array]:
+                scatter(x, theta, stretches)
+                found: tuple[float, Array] = loop.attempt(means)
+                return found
+
+            expected = not falls_nearby(loss_at, reached)
+            scatter(reached, theta, stretches)
+        if not expected:
+            optimizer.message = "the line search found no lower loss"
+            warn_of_no_step(now, epoch + (not found or epoch == epochs.start), finite)
+        elif single and now > LARGE_LOSS:  # gradients of such numbers hide the others
+            warn_of_scale(model, batch[0], batch[1], losses[0])
     if short:
         optimizer.message = "the first steps were too short to lower the loss"
         warn_of_short_steps(losses[0], batch[1])
@@ -285,42 +289,3 @@ def check_way(x: Array, goal: Array) -> None:
             "the same losses and gradients lead L-BFGS to another place than before the training "
             "was interrupted: go on with the same SciPy, or delete the backup to start anew."
         )
-
-
-def are_nothing(loss: float, batch: tuple[Any, ...], largest: float) -> bool:
-    """Whether a loss is large because outputs are next to nothing beside the targets.
-
-    A step that changes them as much as it can is not seen in the digits of such a loss.
-
-    Args:
-        loss: The first one.
-        batch: The last batch.
-        largest: The size of the largest of the first outputs.
-    """
-    if not (loss > LARGE_LOSS and batch):
-        return False
-    return largest < NOTHING * max(map(abs, extent(batch[1])))
-
-
-def warn_of_short_steps(loss: float, y: Array) -> None:
-    """Warns that a training ended as soon as it had begun, far from the targets."""
-    console.warn(
-        f"L-BFGS ends after the first line search, but has not converged: its steps, which begin "
-        f"with a length of 1, are too short to lower a loss of {loss:.6g} by more than its last "
-        f"digits: scale the targets (these are {between(y)})."
-    )
-
-
-def warn_of_no_step(loss: float, epoch: int, finite: bool) -> None:
-    """Warns that a line search ended without a lower loss."""
-    hint = (
-        "Near a minimum the digits of the loss may be used up. Far from "
-        "it max_evaluations is too small, the loss has kinks, or a gradient is wrong: "
-        "model.check_gradients finds that."
-    )
-    if not finite:
-        hint = "The loss was not finite at some steps that it tried: scale the inputs and targets."
-    console.warn(
-        f"L-BFGS found no step that lowers the loss of {loss:.6g} in epoch {epoch + 1}, and "
-        f"training ends. {hint}"
-    )

@@ -8,7 +8,6 @@ import numpy as np
 from backprop.core.checks import check_axis, check_number, check_positive, check_share
 from backprop.core.errors import ShapeError
 from backprop.core.functional import root
-from backprop.core.lazy import answers
 from backprop.core.lookup import resolve, show_call
 from backprop.core.settings import Settings, remade
 from backprop.core.signatures import check_methods
@@ -224,6 +223,3 @@ def get(constraint: str | Constraint | None, name: str = "constraint") -> Constr
     found = resolve(constraint, Constraint, _BY_NAME, name, others=_KERAS)
     check_methods(found, {"check": "shape", "project": "W"})
     return found
-
-
-__getattr__ = answers(__name__)

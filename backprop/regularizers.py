@@ -13,7 +13,6 @@ import numpy as np
 from backprop.core.checks import check_choice, check_number
 from backprop.core.errors import ShapeError
 from backprop.core.functional import root
-from backprop.core.lazy import answers
 from backprop.core.lookup import resolve, show_call
 from backprop.core.readable import NUMBERS
 from backprop.core.returned import is_array, is_number, misshaped
@@ -248,6 +247,3 @@ def get(regularizer: str | Regularizer | None, name: str = "regularizer") -> Reg
     found = resolve(regularizer, Regularizer, _BY_NAME, name, others=_KERAS)
     check_methods(found, {"penalty": "W", "gradient": "W"})
     return found
-
-
-__getattr__ = answers(__name__)

@@ -173,6 +173,17 @@ def test_what_is_its_own_mean_is_told_of(layer, single, several):
             layer().build(single)
 
 
+@pytest.mark.parametrize(("layer", "single", "several"), [
+    (lambda: bp.layers.RMSNormalization(), (1,), (2,)),
+    (lambda: bp.layers.RMSNormalization([1, 2]), (1, 1), (1, 2)),
+    (lambda: bp.layers.Softmax(axis=1), (1, 4), (2, 1)),
+])  # fmt: skip
+def test_what_keeps_nothing_of_single_numbers_is_told_of(layer, single, several):
+    layer().build(several)
+    with pytest.warns(RuntimeWarning, match="divides single numbers|of one number along axis=1"):
+        layer().build(single)
+
+
 def test_arrays_that_do_not_fit_together_are_shown():
     model = bp.Sequential([bp.Input(4), Dense(1)])
     with pytest.raises(ShapeError, match=r"different shapes, \(60, 4\), \(60,\), .*one array"):
@@ -219,3 +230,16 @@ def test_a_backend_that_matplotlib_does_not_know_is_named(tmp_path):
     assert "Traceback" not in answer.stderr
     assert re.search(r"error: matplotlib cannot be loaded.*MPLBACKEND", answer.stderr)
     assert not list((tmp_path / "pictures").iterdir())
+
+
+@pytest.mark.parametrize(("rows", "code"), [
+    ([[0.1, 0.2], [0.3]], "pad_sequences(x, dtype='float32')"),
+    ([[1, 2], [3]], "pad_sequences(x)"),
+])  # fmt: skip
+def test_rows_of_unequal_length_are_padded_by_what_is_advised(rows, code):
+    with pytest.raises(ShapeError) as caught:
+        bp.Sequential([Dense(1)]).predict(rows)
+    assert f"datasets.{code} makes them one array" in str(caught.value)
+    padded = eval(f"bp.datasets.{code}", {"bp": bp, "x": rows})
+    np.testing.assert_allclose(padded[0], rows[0], rtol=1e-6)
+    assert padded.dtype == ("float32" if "float32" in code else "int32")

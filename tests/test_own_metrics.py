@@ -370,6 +370,8 @@ def test_one_number_for_each_output_is_none_for_each_sample(size):
 
 
 def whole(y_true, y_pred, sample_weight=None):
+    if np.ndim(sample_weight) > 1:
+        raise ValueError("'whole': sample_weight must hold one for each sample")
     return 1.0
 
 
@@ -480,3 +482,17 @@ def test_a_number_for_each_output_is_refused_where_a_batch_has_as_many_samples()
     model.compile("sgd", "mse", metrics=[raw])
     with pytest.raises(ValueError, match="'raw': the function must return a number, or one for ea"):
         model.evaluate(rng.normal(size=(6, 3)), rng.normal(size=(6, 2)), batch_size=2)
+
+
+def test_functions_are_given_the_weights_of_outputs_and_steps():
+    def wmae(y_true, y_pred, sample_weight=None):
+        return float(np.average(abs(y_true - y_pred), weights=sample_weight))
+
+    rng = np.random.default_rng(0)
+    for shape in ((20, 3), (20, 5, 3)):
+        X, Y, W = (rng.uniform(0, 2, (*shape[:-1], k)) for k in (4, 3, 3))
+        model = bp.Sequential([Dense(3)], seed=0)
+        model.compile("sgd", "mse", weighted_metrics=[wmae, "mae"])
+        found = model.evaluate(X, Y, sample_weight=W, batch_size=7)
+        expected = np.average(abs(model.predict(X) - Y), weights=W)
+        assert found[1:] == pytest.approx([expected, expected], rel=1e-5)

@@ -149,3 +149,13 @@ def test_two_rows_may_be_alike_by_chance():
     few = RNG.uniform(size=(2, 100_000))
     assert said(lambda: model_of().fit([(few, Y[:2])], verbose=0)) == []
     assert said(lambda: model_of().train_on_batch(few, Y[:2])) == []
+
+
+@pytest.mark.parametrize("n", [10, 20, 49, 50])
+def test_all_rows_that_there_are_need_a_hundred_steps_and_those_of_a_batch_do_not(n):
+    """85 steps are enough for a batch of ten rows, of which there are others."""
+    y = 2.0**24 + np.linspace(0, 170, n)
+    given = RNG.normal(size=(n, 3)), y + RNG.uniform(0, 0.1, n)
+    (message,) = said(lambda: model_of().fit(*given, verbose=0))
+    assert "85 steps of it are left" in message
+    assert len(said(lambda: model_of().train_on_batch(*given))) == (n > 42)

@@ -555,7 +555,8 @@ def test_a_layer_changed_between_fits_does_what_it_then_says(layer, name, value)
     (losses.Huber, "dtype", "all of a model has one"),
 ])  # fmt: skip
 def test_other_libraries_names_of_attributes_are_refused(made, name, advice):
-    with pytest.raises(AttributeError, match=f"nobody reads '{name}' of .*: {re.escape(advice)}"):
+    advice = re.escape(advice).replace("set", "(set|it is)", 1)  # where it can't be set either
+    with pytest.raises(AttributeError, match=f"nobody reads '{name}' of .*: {advice}"):
         setattr(made(), name, 0.5)
 
 
@@ -699,3 +700,28 @@ def test_an_optimizer_of_ones_own_may_keep_other_vectors_beside_its_own():
 def test_what_others_call_it_or_have_is_refused_when_it_is_assigned(made, name, words):
     with pytest.raises(AttributeError, match=f"nobody reads '{name}' of .*{words}"):
         setattr(made, name, True)
+
+
+@pytest.mark.parametrize(("made", "name", "words"), [
+    (lambda: ModelCheckpoint("m.npz"), "period", "it is save_freq here. .* make another"),
+    (lambda: trained().layers[0], "hidden_size", "it is units here. .* make a new layer"),
+    (lambda: trained().layers[0], "regularizer", "it is kernel_regularizer here. .* a new layer"),
+    (BatchNormalization, "running_mean", "it is moving_mean here. .*: call build"),
+    (
+        losses.SparseCategoricalCrossentropy, "ignore_index",
+        "it is ignore_class here. .*, and compile",
+    ),
+    (lambda: trained().layers[0], "kernel", "set W"),
+])  # fmt: skip
+def test_no_advice_leads_to_another_refusal(made, name, words):
+    with pytest.raises(AttributeError, match=words):
+        setattr(made(), name, 1)
+
+
+@pytest.mark.parametrize("name", ["size", "kind", "max_tokens"])
+def test_a_vocabulary_stays_as_it_was_made(name):
+    vocabulary = bp.datasets.Vocabulary(["the cat sat", "the mat"])
+    with pytest.raises(AttributeError, match=f"{name} of a Vocabulary cannot be set: make another"):
+        setattr(vocabulary, name, 3)
+    vocabulary.tokens = ["a", "b"]
+    assert vocabulary.encode("b a").tolist() == [3, 2]

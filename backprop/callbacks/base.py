@@ -41,8 +41,7 @@ class Callback(Settings):
             calls it then.
         comes_last: Whether its hooks are called after those of all others, wherever it stands in
             the list.
-        repeatable: Whether it may hear of the steps of an epoch again, from the first, as it only
-            shows where training is.
+        repeatable: Whether it may hear of the steps of an epoch again, as it only shows them.
         adds: The names of the numbers that it writes into the logs of epochs.
 
     Example:
@@ -185,7 +184,7 @@ class LambdaCallback(Callback):
         **hooks: The function of each hook, called with the hook's arguments; None for none.
 
     Raises:
-        TypeError: There is no hook of that name, or what is given for it cannot be called.
+        TypeError: There is no hook of a name, or none is given, or the rest cannot be called.
 
     Example:
         >>> say = bp.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs))
@@ -197,17 +196,13 @@ class LambdaCallback(Callback):
 
     def __init__(self, *given: object, **hooks: Callable[..., object] | None) -> None:
         if given:
-            raise TypeError(
-                f"LambdaCallback takes each function with the name of its hook, such as "
-                f"LambdaCallback(on_epoch_end=…), not {said(given[0])} without one."
-            )
+            raise TypeError("functions come with their hooks: LambdaCallback(on_epoch_end=…).")
         for name, function in hooks.items():
             if name not in HOOKS:
                 raise TypeError(f"there is no hook {name!r}: the hooks are {', '.join(HOOKS)}.")
-            if function is None:
-                continue
-            check_function(function, METHODS[name], name)
-            setattr(self, name, function)
+            if function is not None:
+                check_function(function, METHODS[name], name)
+                setattr(self, name, function)
 
 
 class CallbackList:

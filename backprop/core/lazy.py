@@ -44,6 +44,9 @@ ELSEWHERE = {
 }
 """Names from other libraries in small letters, and what they are called here."""
 
+AT_ONCE = ("constraints", "initializers", "regularizers")
+"""The modules of the package whose names are loaded with it."""
+
 
 def lazy_names(
     folder: str, **names: Sequence[str]
@@ -67,16 +70,18 @@ def lazy_names(
             return load(f"{folder}.{name}")
         if name not in file_of:
             path = f"{folder}.{name}"  # estimators, which nothing else loads
-            if name[:1] != "_" and find_spec(path):  # the others are asked for by tools, and often
+            if name[:1] != "_" and find_spec(path):
                 hint = f" before import {path}"
                 raise AttributeError(f"module {folder!r} has no attribute {name!r}{hint}")
-            answers(folder)(name)
+            refuse(folder, name)
         return getattr(load(file_of[name]), name)
 
     def dir_() -> list[str]:
         return sorted({*vars(sys.modules[folder]), *file_of})
 
     sys.modules[folder].__class__ = NotCalled
+    for each in AT_ONCE if folder == PACKAGE else ():
+        sys.modules[f"{PACKAGE}.{each}"].__class__ = Answering
     if "pdoc" in sys.modules:  # it looks at the names of a folder without asking for them
         vars(sys.modules[folder]).update({name: getattr_(name) for name in file_of})
     return getattr_, dir_, sorted(file_of)
@@ -88,21 +93,24 @@ class NotCalled(ModuleType):
     def __call__(self, *given: object, **named: object) -> NoReturn:
         """Modules are not called."""
         folder, _, name = self.__name__.rpartition(".")
-        for place in (self.__name__, folder):
+        for place in (folder, self.__name__):
             for each in public(place):
                 if plain(each) == plain(name) and f"{place}.{each}" not in sys.modules:
                     raise TypeError(f"module {self.__name__!r} is not called: write {place}.{each}")
         raise TypeError(f"module {self.__name__!r} is not called")
 
 
-def answers(folder: str) -> Callable[[str], NoReturn]:
-    """The ``__getattr__`` of a module whose names are all there."""
+class Answering(NotCalled):
+    """A module whose names are all there."""
 
-    def getattr_(name: str) -> NoReturn:
-        hint = like(folder, name) if name[:1] != "_" else ""
-        raise AttributeError(f"module {folder!r} has no attribute {name!r}{hint}")
+    def __getattr__(self, name: str) -> NoReturn:
+        refuse(self.__name__, name)
 
-    return getattr_
+
+def refuse(folder: str, name: str) -> NoReturn:
+    """Raises the AttributeError of a name that a module has not."""
+    hint = like(folder, name) if name[:1] != "_" else ""  # tools ask for those, and often
+    raise AttributeError(f"module {folder!r} has no attribute {name!r}{hint}")
 
 
 def load(path: str) -> ModuleType:

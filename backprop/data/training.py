@@ -111,7 +111,7 @@ def training_source(
             )
         return batches, kept
     data = checked(x, y, sample_weight, drawn=True)
-    warn_of_numbers(data, model)
+    warn_of_numbers(data, model, whole=True)
     if class_weight is not None:
         warn_of_other_classes(data, class_weight, shown_steps(data, model))
     if split and held_out is not None:
@@ -125,17 +125,18 @@ def training_source(
     return Batches(data, each, model.dtype, rng, steps), kept
 
 
-def warn_of_numbers(data: Data, model: Model, of: str = "") -> None:
+def warn_of_numbers(data: Data, model: Model, of: str = "", whole: bool = False) -> None:
     """Warns of images in bytes, and where the model's dtype has no digits for what is to be learnt.
 
     Args:
         data: What it is trained on.
         model: The model.
         of: What stands before the names of the arrays: ``"the first batch's "``.
+        whole: Whether there are no other samples.
     """
     warn_of_bytes(data.X, model.layers)
     for array, name in ((data.X, "x"), (data.given, "y")):
-        warn_of_rounding(array, f"{of}{name}", model.dtype, whole=not of)
+        warn_of_rounding(array, f"{of}{name}", model.dtype, whole=whole)
     warn_of_underflow(data.y, model.loss.unjoined, f"{of or 'the '}targets")
     warn_of_no_answers(data, model)
 

@@ -5,7 +5,6 @@ With fans n_in and n_out and c the scale, a *uniform* initialiser draws from [âˆ
 standard deviations, where n is n_in (LeCun, He) or (n_in + n_out)/2 (Glorot).
 """
 
-from backprop.core.lazy import answers
 from backprop.initializers.base import Initializer
 from backprop.initializers.constant import Constant, IdentityInitializer, Ones, Zeros
 from backprop.initializers.names import get
@@ -41,6 +40,3 @@ __all__ = [
     "fans",
     "get",
 ]
-
-
-__getattr__ = answers(__name__)

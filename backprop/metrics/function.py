@@ -108,7 +108,9 @@ class FunctionMetric(MeanMetric):
             self._check_weighable()
         if sample_weight is not None and np.ndim(sample_weight) > 1:
             shape = weighed(P, sample_weight) if self._whole else self.values(P, Y).shape
-            self.spread(sample_weight, shape)
+            weight = self.spread(sample_weight, shape)
+            if self._whole:  # those of other libraries take one for each sample
+                self._quietly(Y, P, sample_weight=weight)
 
     def result(self) -> float:
         """The function's number of all samples, or the mean of its values.
@@ -185,11 +187,11 @@ class FunctionMetric(MeanMetric):
         self._returns_a_number(np.resize(P, (len(targets), *P.shape[1:])), targets, targets)
         return True
 
-    def _quietly(self, Y: Array, P: Array) -> Any:
+    def _quietly(self, Y: Array, P: Array, **options: Array) -> Any:
         """f(y_true, y_pred) of a batch; what that is too small for need not be said of it."""
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            return self._call(Y, P)
+            return self._call(Y, P, **options)
 
     def _checked(self, returned: Any, n: int) -> Array:
         """What the function returned as an array, without axes or with a row for each sample.

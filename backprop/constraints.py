@@ -220,6 +220,6 @@ def get(constraint: str | Constraint | None, name: str = "constraint") -> Constr
     """
     if constraint is None:
         return None
-    found = resolve(constraint, Constraint, _BY_NAME, name, others=_KERAS)
+    found = resolve(constraint, Constraint, _BY_NAME, name, "project(W)", _KERAS)
     check_methods(found, {"check": "shape", "project": "W"})
     return found

@@ -244,6 +244,7 @@ def get(regularizer: str | Regularizer | None, name: str = "regularizer") -> Reg
     """
     if regularizer is None:
         return None
-    found = resolve(regularizer, Regularizer, _BY_NAME, name, others=_KERAS)
+    own = "penalty(W) and, below it, gradient(W)"
+    found = resolve(regularizer, Regularizer, _BY_NAME, name, own, _KERAS)
     check_methods(found, {"penalty": "W", "gradient": "W"})
     return found

@@ -512,7 +512,7 @@ def test_the_advice_on_the_axes_of_images_is_code_for_columns_of_them_too(x):
         flat.explain(x, Y)
     code = str(caught.value).rpartition("pass ")[2].removesuffix(".")
     assert np.array_equal(eval(code, {"np": np, "X": x}), IMAGES.reshape(N, -1))
-    with pytest.raises(ShapeError, match=r"last axis .*Flatten\(\) .* in front of all layers"):
+    with pytest.raises(ShapeError, match=r"last axis .*Flatten\(\) .* begins with Dense"):
         classifier().fit(x, Y, verbose=0)
     model = classifier(Flatten())
     model.fit(x, Y, verbose=0)
@@ -1028,9 +1028,14 @@ def test_layers_by_hand_say_what_they_cannot_read(kind, rng):
     for given, words in ((masked, "that is masked: "), (objects, r"np\.stack\(x\) makes one")):
         with pytest.raises(ValueError, match=words):
             layer.forward(given)
-    Y = layer.forward(X, training=True)
-    with pytest.raises(TypeError, match=r"sparse matrix.*: pass (its |delta)\.toarray\(\)"):
-        layer.backward(scipy.sparse.csr_array(np.ones_like(Y)))
+    delta = np.ones_like(layer.forward(X, training=True))
+    objects[:] = list(delta)
+    with pytest.raises(TypeError, match=r"sparse matrix.*: pass its \.toarray\(\)"):
+        layer.backward(scipy.sparse.csr_array(delta))
+    masked = np.ma.masked_array(delta, delta > 0)
+    for given, words in ((masked, "that is masked: "), (objects, r"np\.stack\(x\) makes one")):
+        with pytest.raises(ValueError, match=words):
+            layer.backward(given)
 
 
 @pytest.mark.parametrize("name", ["y", "sample_weight"])

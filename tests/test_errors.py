@@ -214,7 +214,7 @@ def test_images_in_a_dense_layer_are_explained_by_the_shape_of_the_outputs(loss,
     for call in (model.fit, model.evaluate, model.train_on_batch):
         with pytest.raises(ShapeError) as caught:
             call(x, y)
-        assert_speaks(caught, ["Dense", "last axis", outputs, "Flatten()", "reshape the inputs"])
+        assert_speaks(caught, ["Dense", "last axis", outputs, "Flatten()", "begins with Dense"])
     assert model.input_shape is None
     assert np.isfinite(made(Flatten()).fit(x, y, verbose=0).history["loss"]).all()
 
@@ -337,7 +337,7 @@ def test_axes_in_another_order_are_exchanged_and_not_mixed():
         flat.predict(np.zeros((4, 8, 8)))
     images = bp.Sequential([bp.layers.Conv2D(3, 1)])
     images.compile("sgd", "mse")
-    with pytest.raises(ShapeError, match=r"into that shape, y\.transpose\(0, 2, 3, 1\)\.$"):
+    with pytest.raises(ShapeError, match=r" np\.asarray\(y\)\.transpose\(0, 2, 3, 1\)\.$"):
         images.fit(np.zeros((4, 6, 5, 1)), np.zeros((4, 3, 6, 5)), verbose=0)
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 import scipy.sparse
 import sklearn.base
+import sklearn.metrics
 from sklearn.preprocessing import MultiLabelBinarizer
 
 import backprop as bp
@@ -693,3 +694,19 @@ def test_what_score_is_given_must_be_dense(estimator, y):
     for given, name in (((X, column), "y"), ((X, y, column), "sample_weight")):
         with pytest.raises(TypeError, match=rf"^{name} is a sparse matrix.* {name}\.toarray\(\)"):
             estimator.score(*given)
+
+
+def test_the_score_sees_all_digits_of_whole_numbers():
+    y = 1_700_000_000 + np.arange(60)
+
+    def constant(n_features, n_outputs):
+        start = bp.initializers.Constant(1.7e9)
+        return bp.Sequential([bp.layers.Dense(n_outputs, True, "zeros", bias_initializer=start)])
+
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    model = SequentialRegressor(constant, epochs=1, optimizer=bp.optimizers.SGD(1e-30))
+    with pytest.warns(RuntimeWarning, match="y varies by 59 around"):
+        model.fit(X, y)
+    expected = sklearn.metrics.r2_score(y.astype(float), model.predict(X).astype(float))
+    assert model.score(X, y) == pytest.approx(expected)
+    assert expected < 0

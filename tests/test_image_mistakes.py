@@ -316,7 +316,7 @@ def test_a_network_of_convolutions_is_told_what_its_end_lacks():
     X, y = np.ones((6, 8, 8, 1)), np.ones(6)
     short, whole = (bp.Sequential([Conv2D(1, 3), *end]) for end in ([], [Flatten(), Dense(1)]))
     short.compile("sgd", "mse")
-    with pytest.raises(ShapeError, match=r"last Dense layer, where there is none both at the end"):
+    with pytest.raises(ShapeError, match=r"where there is none, Flatten\(\) and a Dense"):
         short.fit(X, y, verbose=0)
     whole.compile("sgd", "mse")
     whole.fit(X, y, verbose=0)

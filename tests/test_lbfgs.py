@@ -871,11 +871,30 @@ def test_every_epoch_of_a_search_that_stays_where_it_is_begins():
         def on_epoch_begin(self, epoch, logs=None):
             self.epochs = (*self.epochs, epoch)
 
+    class Beyond(bp.losses.Loss):
+        def values(self, prediction, target):
+            found = ((prediction - target) ** 2).mean(-1)
+            return np.where(abs(prediction[:, 0]) > 6, np.inf, found)
+
+        def gradient(self, prediction, target):
+            return 2 * (prediction - target)
+
+    X = np.random.default_rng(0).standard_normal((60, 4))
+    model = bp.Sequential([Dense(1, kernel_initializer="zeros")], seed=0, dtype="float64")
+    begun = Begun()
+    model.compile(LBFGS(), Beyond())
+    with pytest.warns(RuntimeWarning, match="at some steps that it tried"):
+        history = model.fit(X, 6 * X[:, :1] + 3, epochs=6, callbacks=[begun], verbose=0)
+    assert list(begun.epochs) == history.epoch
+
+
+def test_a_frozen_model_whose_loss_is_not_finite_has_diverged():
+    model = bp.Sequential([bp.Input(4), Dense(1)], seed=0)
+    model.compile(LBFGS(), "mse")
+    model.trainable = False
     X = np.random.default_rng(0).standard_normal((60, 4)).astype("f4")
-    model, begun = bp.Sequential([Dense(1), bp.layers.Softplus()], seed=0), Begun()
-    model.compile(LBFGS(), "msle")
-    with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="in epoch 3, and training"):
-        history = model.fit(
-            X * np.float32(1e38), abs(2 * X[:, :1] + 1), epochs=20, callbacks=[begun], verbose=0
-        )
-    assert list(begun.epochs) == history.epoch == [0, 1, 2]
+    with (
+        np.errstate(all="ignore"),
+        pytest.warns(RuntimeWarning, match="has diverged in epoch 1"),
+    ):
+        assert model.fit(X * np.float32(1e25), np.ones(60), epochs=5, verbose=0).history == {}

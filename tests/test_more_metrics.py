@@ -451,3 +451,10 @@ def test_a_loss_as_a_metric_sees_all_digits_of_the_targets():
     metric, target = metrics.LossMetric(losses.MeanSquaredError()), 1.7e9 + np.arange(60.0)
     metric.update(np.full((60, 1), 1.7e9, np.float32), target[:, np.newaxis])
     assert metric.result() == np.mean(np.arange(60.0) ** 2)
+
+
+def test_samples_with_one_true_answer_do_not_make_classes_of_answers():
+    metric, target = metrics.BinaryIoU([1]), np.array([[1, 1], [0, 1], [0, 0], [1, 0], [1, 1]])
+    for k in (0, 2, 4, 1, 3):  # those with one come last
+        metric.update(TWO[k : k + 1], target[k : k + 1])
+    assert metric.result() == 3 / 8

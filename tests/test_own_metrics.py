@@ -496,3 +496,14 @@ def test_functions_are_given_the_weights_of_outputs_and_steps():
         found = model.evaluate(X, Y, sample_weight=W, batch_size=7)
         expected = np.average(abs(model.predict(X) - Y), weights=W)
         assert found[1:] == pytest.approx([expected, expected], rel=1e-5)
+
+
+def test_one_number_in_an_array_is_refused_for_batches_of_one_sample_too():
+    def worst(y_true, y_pred):
+        return np.max(np.abs(y_true - y_pred), axis=0)
+
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "mse", metrics=[worst])
+    for size in (1, 7):
+        with pytest.raises(ValueError, match="'worst': the function must return a number, or one"):
+            model.fit(np.ones((20, 3)), np.arange(20.0), batch_size=size, verbose=0)

@@ -705,3 +705,72 @@ def test_a_loss_that_defines_other_methods_is_told_which_ones_it_must():
 
     with pytest.raises(NotImplementedError, match=r"Old must define values\(prediction, target\)"):
         bp.inspection.check_loss(Old(), 3)
+
+
+class LearntNoise(Layer):
+    """Y = X + e^s ε in training alone."""
+
+    random = True
+
+    def __init__(self):
+        super().__init__()
+        self.s = np.full(4, -1.0)
+
+    def forward(self, X, train=False):
+        if not train:
+            return X
+        self.noise = np.exp(self.s) * self._rng.standard_normal(X.shape)
+        return X + self.noise
+
+    def backward(self, delta):
+        self.ds = (delta * self.noise).sum(axis=0)
+        return delta
+
+
+class Centres(Layer):
+    """Adds ½ |X − s|² to the loss."""
+
+    penalizes = True
+
+    def __init__(self):
+        super().__init__()
+        self.s = np.zeros(4)
+
+    def forward(self, X, train=False):
+        if train:
+            self.X, self.penalty = X, float(np.sum((X - self.s) ** 2) / 2 / len(X))
+        return X
+
+    def backward(self, delta):
+        self.ds = -(self.X - self.s).sum(axis=0) / len(self.X)
+        return delta + (self.X - self.s) / len(self.X)
+
+
+class CutOff(Layer):
+    """Y = min(max(X, 0), s), of which a larger s shows nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.s = np.full(4, 6.0)
+
+    def forward(self, X, train=False):
+        if train:
+            self.X = X
+        return np.clip(X, 0, self.s)
+
+    def backward(self, delta):
+        self.ds = (delta * (self.s < self.X)).sum(axis=0) + 0.5
+        return delta * ((self.X > 0) & (self.s > self.X))
+
+
+@pytest.mark.parametrize("kind", [LearntNoise, Centres, CutOff])
+def test_weights_that_show_in_training_or_when_lowered_are_warned_of(kind, rng):
+    layer = kind()
+    if kind is CutOff:
+        layer.s = np.full(4, 1.0)  # which inputs of a check reach
+    with pytest.warns(RuntimeWarning, match=r"reads self\.s, which is no parameter"):
+        assert check_layer(layer, 4).ok
+    model = bp.Sequential([Dense(4), kind(), Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    with pytest.warns(RuntimeWarning, match=r"has weights that are no parameters, self\.s:"):
+        model.fit(5 * rng.normal(size=(6, 4)) + 5, np.ones(6), verbose=0)

@@ -725,3 +725,22 @@ def test_a_vocabulary_stays_as_it_was_made(name):
         setattr(vocabulary, name, 3)
     vocabulary.tokens = ["a", "b"]
     assert vocabulary.encode("b a").tolist() == [3, 2]
+
+
+def test_hooks_of_functions_are_checked_when_they_are_set():
+    said = []
+    callback = bp.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: said.append(epoch))
+    for wrong in (3, "x", lambda: None):
+        with pytest.raises(TypeError, match=r"on_epoch_end must be a function of \(epoch, logs"):
+            callback.on_epoch_end = wrong
+    callback.on_epoch_end = None
+    callback.on_train_end = lambda logs: said.append("end")
+    model_with().fit(X, Y, verbose=0, callbacks=[callback])
+    assert said == ["end"]
+
+
+def test_a_model_without_layers_has_nothing_that_could_be_frozen():
+    for model in (bp.Sequential(), bp.Sequential([bp.Input(4)])):
+        with pytest.raises(AttributeError, match="trainable is that of the layers, and"):
+            model.trainable = False
+        assert not model.trainable

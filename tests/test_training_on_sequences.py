@@ -104,7 +104,7 @@ def test_sequences_of_unequal_length_are_refused_with_what_to_do(
     model, y = model_of(kind, each_step=False), np.zeros(5, int)
     model.build((None, T) if kind == "words" else (None, T, 2))
     before = model.parameters.values.copy()
-    words = r"^[xX] holds rows of unequal length \(3, 5, 2, …\).*datasets.pad_sequences\([xX]\)"
+    words = r"^[xX] holds rows of unequal length \(3, 5, 2, …\).*datasets.pad_sequences\([xX][,)]"
     with pytest.raises(ShapeError, match=words):
         verb(model, form(sequences), y)
     np.testing.assert_array_equal(model.parameters.values, before)

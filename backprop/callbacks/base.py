@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from backprop.core import console
 from backprop.core.errors import said
 from backprop.core.settings import Settings, from_package
 from backprop.core.signatures import check_function, check_methods
@@ -194,15 +192,21 @@ class LambdaCallback(Callback):
 
     any_name = True
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in HOOKS and value is not None:
+            check_function(value, METHODS[name], name)
+        if name in HOOKS and value is None:
+            vars(self).pop(name, None)
+            return
+        super().__setattr__(name, value)
+
     def __init__(self, *given: object, **hooks: Callable[..., object] | None) -> None:
         if given:
             raise TypeError("functions come with their hooks: LambdaCallback(on_epoch_end=…).")
         for name, function in hooks.items():
             if name not in HOOKS:
                 raise TypeError(f"there is no hook {name!r}: the hooks are {', '.join(HOOKS)}.")
-            if function is not None:
-                check_function(function, METHODS[name], name)
-                setattr(self, name, function)
+            setattr(self, name, function)
 
 
 class CallbackList:
@@ -305,26 +309,3 @@ def numbers_of(logs: Logs | None) -> dict[str, Any]:
 def overrides(callback: Callback, hook: str) -> bool:
     """Whether a callback's class, or the object itself, defines that hook."""
     return getattr(type(callback), hook) is not getattr(Callback, hook) or hook in vars(callback)
-
-
-def warn_of_misspelt_hooks(callback: Callback) -> None:
-    """Warns of methods of one's own that are called like a hook, but not quite, and by nobody."""
-    own = [kind for kind in type(callback).__mro__ if not from_package(kind) and kind is not object]
-    methods = [(name, each) for kind in own for name, each in vars(kind).items()]
-    called = {
-        name
-        for _, each in methods
-        if isinstance(each, FunctionType)
-        for name in each.__code__.co_names
-    }
-    for name, each in methods:
-        if not (name.startswith("on_") and callable(each)) or name in HOOKS or name in called:
-            continue
-        import difflib  # slow to load, and needed here alone
-
-        near = difflib.get_close_matches(name.lower(), HOOKS, 1, 0.75)
-        if near:
-            console.warn(
-                f"{name} of {type(callback).__name__} is never called, as no hook is called so: "
-                f"is it meant to be {near[0]}?"
-            )

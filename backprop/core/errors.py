@@ -112,6 +112,13 @@ def rearranged(name: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> st
     return f"{name}.reshape{(-1, *wanted)}" if same and (cuts <= others or others <= cuts) else ""
 
 
+ON_THE_LAST_AXIS = (
+    "layers such as Dense and Conv2D work on the last axis and keep the others. For one prediction "
+    "a sample put Flatten() in front of the last Dense layer"
+)
+"""Why predictions have further axes than one of the samples and one of the outputs."""
+
+
 def in_code(name: str) -> str:
     """What an argument is called in code: ``x`` for ``"validation x"``, ``mean`` of a layer.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import to_array
 from backprop.core.types import Array, is_sparse
 from backprop.estimators.given import as_given, check_dense
 from backprop.estimators.labels import Labels
@@ -42,6 +43,8 @@ class Scores:
         if not getattr(getattr(self, "_labels", None), "multilabel", False):  # else y may be sparse
             check_dense(y, "y")
         check_dense(sample_weight, "sample_weight")
+        if not self._sees_labels:  # else scikit-learn makes whole numbers what predictions are
+            y = to_array(y, "y").astype(np.float64)
         mixin: Any = super()
         found: float = mixin.score(X, y, sample_weight)
         return found

@@ -60,6 +60,6 @@ def get(initializer: str | Initializer, name: str = "initializer") -> Initialize
         >>> bp.initializers.get("glorot_uniform")
         GlorotUniform()
     """
-    found = resolve(initializer, Initializer, _BY_NAME, name, others=_KERAS)
+    found = resolve(initializer, Initializer, _BY_NAME, name, "draw(shape, rng)", _KERAS)
     check_methods(found, {"__call__": "shape, rng, dtype='float32'", "draw": "shape, rng"})
     return found

@@ -72,7 +72,7 @@ def check_layer(
     problems: list[str] = []
 
     untouched = copy.deepcopy(twin)
-    Y = copy.deepcopy(twin).forward(X.copy(), training=True)
+    Y = copy.deepcopy(twin).forward(X.copy(), True)
     check_outputs(twin, X, Y)
     if Y.shape != expected:
         problems.append(
@@ -103,7 +103,7 @@ def check_layer(
             del tensors["X"]
 
         def evaluate() -> Any:
-            Y = np.asarray(twin.forward(branching_as_real(X), training=True))
+            Y = np.asarray(twin.forward(branching_as_real(X), True))
             return np.sum(R * Y).item() + activity_penalty([twin])
 
         return Function(evaluate, tensors, generators(twin))
@@ -122,14 +122,14 @@ def contract(layer: Layer, X: Array, R: Array) -> Iterator[str]:
     """What the layer changes although it must not, one sentence for each."""
     given, delta = X.copy(), R.copy()
     before = state(layer)
-    first = np.array(layer.forward(given, training=False))
+    first = np.array(layer.forward(given, False))
     changed = difference(before, state(layer))
     if changed:
         yield f"forward(X, training=False) must change nothing in the layer: {changed} changed."
-    second = np.array(layer.forward(given, training=False))
+    second = np.array(layer.forward(given, False))
     if not np.array_equal(first, second, equal_nan=True):
         yield "forward(X, training=False) returned different outputs for the same inputs."
-    layer.forward(given, training=True)
+    layer.forward(given, True)
     if not np.array_equal(given, X):
         yield "forward wrote into its input."
     weights = [(p, p.value.copy()) for p in layer.parameters if p.learned]
@@ -153,7 +153,7 @@ def goes_on_without(layer: Layer, X: Array, R: Array) -> bool:
         found = results(alone, R)
     except Exception:  # a user's layer may refuse by any
         return False
-    behind.forward(X.copy(), training=True)
+    behind.forward(X.copy(), True)
     return not all(map(np.array_equal, found, results(behind, R)))
 
 

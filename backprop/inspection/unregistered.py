@@ -14,12 +14,14 @@ from backprop.core.types import Array
 from backprop.core.walk import objects_in
 from backprop.layers import Layer
 from backprop.layers.unregistered import (
+    Made,
+    are_others,
     arrays_in,
     differs,
-    forward_or_none,
     integers_with_gradients,
+    is_called_after,
     is_weight,
-    same,
+    made_by,
 )
 
 
@@ -34,8 +36,8 @@ def unregistered(layer: Layer, X: Array) -> list[str]:
         X: A batch of inputs.
     """
     layer = copy.deepcopy(layer)
-    layer.forward(X.copy(), training=True)  # which may make an array
-    expected = forward_or_none(copy.deepcopy(layer), X)
+    layer.forward(X.copy(), True)  # which may make an array
+    expected = made_by(layer, X)
     found = []
     for path, _ in arrays_in(layer):
         trial = copy.deepcopy(layer)
@@ -52,7 +54,7 @@ def unregistered(layer: Layer, X: Array) -> list[str]:
     return found
 
 
-def numbers_with_gradients(layer: Layer, X: Array, expected: Array | None) -> Iterator[str]:
+def numbers_with_gradients(layer: Layer, X: Array, expected: Made) -> Iterator[str]:
     """Weights of one number: ``forward`` reads them, and ``backward`` leaves numbers beside them.
 
     Arguments of the constructor, such as a slope, and integers, which count, are such weights if
@@ -60,20 +62,21 @@ def numbers_with_gradients(layer: Layer, X: Array, expected: Array | None) -> It
     """
     twin = copy.deepcopy(layer)
     with suppress(Exception), np.errstate(all="ignore"):  # of the user's code: it may be any
-        Y = twin.forward(X.copy(), training=True)
+        Y = twin.forward(X.copy(), True)
         before = numbers_of(twin)
         twin.backward(np.ones_like(Y))
         gradients = [name for name, v in numbers_of(twin).items() if before.get(name) != v]
         for name, value in before.items() if gradients else ():
-            named = any(g.endswith(name) or g.startswith(f"{name}_") for g in gradients)
+            named = any(is_called_after(g, name) for g in gradients)
             free = not takes(type(layer), name) and not isinstance(value, int)
             if name in gradients or not (named or free):
                 continue
             trial = copy.deepcopy(layer)
-            vars(trial)[name] += 1
-            changed = forward_or_none(trial, X)
-            if expected is not None and changed is not None and not same(changed, expected):
-                yield name
+            for change in (1, -1):
+                vars(trial)[name] = value + change
+                if are_others(made_by(trial, X), expected):
+                    yield name
+                    break
 
 
 def numbers_of(layer: Layer) -> dict[str, Any]:

@@ -27,7 +27,11 @@ ELSEWHERE = {
     "bias": "b, or beta of a normalisation",
     "call": "forward",
     "add_weight": "add_parameter(name, shape, initializer), to be called in make_parameters",
-    "output": "activations(x) of the model",
+    **dict.fromkeys(("input", "output"), "activations(x) of the model"),
+    "activation": "a layer of its own behind it, such as ReLU()",
+    "get_config": "its repr, or save of the model",
+    "count_params": "summary() of the model, or parameters, each with its .value.size",
+    "losses": "penalty() of the model",
 }
 """What there is for attributes of other libraries' layers."""
 
@@ -193,7 +197,7 @@ class CheckedLayer(Settings):
 
         Raises:
             NoForwardError: No ``forward(X, training=True)`` came before.
-            TypeError: delta is a sparse matrix.
+            TypeError: delta is a sparse matrix; a ValueError if it is masked, or no array.
             ShapeError: delta has another shape than Y; it would be broadcast.
             ValueError: delta is ∂E/∂X already, of a loss that is joined with this layer.
         """
@@ -202,8 +206,8 @@ class CheckedLayer(Settings):
                 f"{self}: backward needs the activations of a training pass: call "
                 f"forward(X, training=True) first.{self._half()}"
             )
-        if is_sparse(delta):
-            raise TypeError("delta is a sparse matrix, but must be dense: pass delta.toarray().")
+        if delta is not None and (type(delta) is not np.ndarray or delta.dtype.kind == "O"):
+            as_array(delta)  # says what is wrong with sparse, masked and other arrays
         shape = getattr(delta, "shape", ())  # of a number, such as E itself, there is none
         if shape != Y.shape:
             came, more = f"a delta of shape {shape}", ""

@@ -47,6 +47,17 @@ def append(chain: Chain, layer: Layer | Sequence[Layer]) -> None:
         raise
 
 
+def some(layers: Sequence[Layer], what: str) -> Sequence[Layer]:
+    """The layers of a model, of which something is to be set.
+
+    Raises:
+        AttributeError: There are none yet.
+    """
+    if not layers:
+        raise AttributeError(f"{what} is that of the layers, and there are none: add some first.")
+    return layers
+
+
 def take_in(layers: Sequence[Layer]) -> list[Layer]:
     """Notes in layers that a model has them; those whose ∂E/∂X serves no gradient are returned."""
     for _, layer in walk(layers):

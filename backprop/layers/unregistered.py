@@ -10,12 +10,16 @@ from typing import Any
 import numpy as np
 
 from backprop.core import console
+from backprop.core.stores import stores_in
 from backprop.core.types import Array
 from backprop.core.walk import objects_in
 from backprop.layers.base import Layer
 
 OWN = re.compile(r"\.\w+(\[[^]]*\])*")
 """The way to what a layer holds itself: ``.W``, ``.params['W']``, and not ``.inner[0].W``."""
+
+Made = tuple[Array | None, Array | None, Any]
+"""The outputs of an inference and a training pass, and the penalty of that."""
 
 MANY = 1000
 """Arrays that a layer may hold and be looked at; to copy many more takes seconds."""
@@ -61,7 +65,7 @@ def weights_with_gradients(layer: Layer, X: Array) -> Iterator[str]:
     twin = deepcopy(layer)
     held = {n for _, array in arrays_in(twin) for n in array.shape}
     rows = next(n for n in count(2) if n not in held)  # so that only gradients have such shapes
-    Y = twin.forward(np.resize(X, (rows, *X.shape[1:])), training=True)
+    Y = twin.forward(np.resize(X, (rows, *X.shape[1:])), True)
     before = {path: (array, array.copy()) for path, array in arrays_in(twin)}
     still = {path for path, array in arrays_in(layer) if same(before.get(path, (None,))[0], array)}
     twin.backward(np.ones_like(Y))
@@ -75,8 +79,7 @@ def weights_with_gradients(layer: Layer, X: Array) -> Iterator[str]:
     shapes -= {p.shape for p in layer.parameters if p.learned}  # whose gradients they may be
     for path, shape in kept:
         if shape in shapes and OWN.fullmatch(path):
-            trial = deepcopy(layer)
-            expected = forward_or_none(deepcopy(layer), X)
+            trial, expected = deepcopy(layer), made_by(layer, X)
             if differs(trial, X, dict(objects_in(trial))[path], expected):
                 yield path
 
@@ -94,7 +97,19 @@ def integers_with_gradients(layer: Layer, X: Array) -> list[str]:
     ways: list[str] = []
     with suppress(Exception), np.errstate(all="ignore"):  # of the user's code: it may be any
         ways += weights_with_gradients(twin, X)
-    return [path for path in ways if path in found]
+    # indices may have the shape of a gradient, too, but none is called after them
+    return [path for path in ways if path in found and (path[-1] == "]" or named(layer, path[1:]))]
+
+
+def named(layer: Layer, name: str) -> bool:
+    """Whether the layer's code keeps something that is called after an attribute: ``dW``."""
+    kept = set(vars(layer)).union(*(stores_in(kind) for kind in type(layer).__mro__))
+    return any(each != name and is_called_after(each, name) for each in kept)
+
+
+def is_called_after(gradient: str, name: str) -> bool:
+    """Whether what may be a gradient is called after a weight: ``dW``, ``W_grad``."""
+    return gradient.endswith(name) or gradient.startswith(f"{name}_")
 
 
 def integers_in(layer: Layer) -> list[tuple[str, Array]]:
@@ -134,23 +149,34 @@ def same(one: Array | None, other: Array) -> bool:
     return one is not None and np.array_equal(one, other, equal_nan=True)
 
 
-def differs(layer: Layer, X: Array, array: Array, expected: Array | None) -> bool:
-    """Whether the output becomes another one when this array is changed; it is put back."""
-    if not array.flags.writeable or expected is None:
+def differs(layer: Layer, X: Array, array: Array, expected: Made) -> bool:
+    """Whether the layer makes something else when this array is changed; it is put back."""
+    if not array.flags.writeable:
         return False
     kept = array.copy()
-    array += np.linspace(1, 2, array.size).reshape(array.shape)  # what is added to all may cancel
+    step = np.linspace(1, 2, array.size).reshape(array.shape)  # what is added to all may cancel
     try:
-        changed = forward_or_none(layer, X)
+        for change in (step, -step):  # it may be cut off above or below
+            array[...] = kept + change
+            if are_others(made_by(layer, X), expected):
+                return True
     finally:
         array[...] = kept
-    return changed is not None and not same(changed, expected)
+    return False
 
 
-def forward_or_none(layer: Layer, X: Array) -> Array | None:
-    """The output of an inference pass; None where the layer cannot make one."""
-    try:
-        with np.errstate(all="ignore"):
-            return layer.forward(X.copy(), training=False)
-    except Exception:  # of a user's layer, and with arrays that were changed: it may be any
-        return None
+def made_by(layer: Layer, X: Array) -> Made:
+    """What a copy of the layer makes; None in the place of what it cannot make."""
+    outputs: list[Array | None] = []
+    for training in (False, True):
+        twin, found = deepcopy(layer), None
+        with suppress(Exception), np.errstate(all="ignore"):  # of a user's layer: it may be any
+            found = twin.forward(X.copy(), training)
+        outputs.append(found)
+    return outputs[0], outputs[1], getattr(twin, "penalty", None)
+
+
+def are_others(changed: Made, expected: Made) -> bool:
+    """Whether there is something else among what a layer made than before."""
+    pairs = zip(changed, expected, strict=True)
+    return any(a is not None and b is not None and not same(a, b) for a, b in pairs)

@@ -1,6 +1,7 @@
 """What every loss does besides its formulas: checks of targets and weights, masks, what it says."""
 
 import copy
+import math
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -124,9 +125,12 @@ class CheckedLoss(LastPass):
         if output_shape[-1] == 1 and target.shape[1:] == output_shape[:-1]:
             target = target[..., np.newaxis]  # (N,) -> (N, 1)
         if target.shape[1:] != output_shape:
-            hint = extra_axes(target, output_shape) or self.shape_hint(target, output_shape)
-            if code := rearranged("y", target.shape, output_shape):
+            further = extra_axes(target, output_shape)
+            hint = further or self.shape_hint(target, output_shape)
+            if code := rearranged("np.asarray(y)", target.shape, output_shape):
                 hint = f"bring them into that shape, {code}."
+                if further and math.prod(output_shape[:-1]) == 1:
+                    hint = f"{further} Or {hint}"
             raise ShapeError(
                 f"{self}: the predictions have the shape {show_shape(output_shape)}, but the "
                 f"targets have the shape {target.shape}: {hint}"
@@ -158,7 +162,7 @@ class CheckedLoss(LastPass):
         if weight.shape not in allowed:
             shapes = " or ".join(map(str, allowed))
             why = ""
-            if weight.shape == whole:
+            if weight.ndim == len(whole) > 1 and not self.weighs_outputs():
                 why = (
                     f": {self} gives one number for all outputs of a sample, so that they cannot "
                     f"have weights of their own"

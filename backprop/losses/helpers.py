@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ON_THE_LAST_AXIS, ShapeError
 from backprop.core.functional import row_sum
 from backprop.core.ranges import are_classes
 from backprop.core.types import UNIT, Array, Interval, Shape, as_array
@@ -136,10 +136,8 @@ def extra_axes(target: Array, output_shape: Shape) -> str:
         return ""
     advice = " Behind a recurrent layer leave out its return_sequences=True instead."
     return (
-        "layers such as Dense and Conv2D work on the last axis and keep the others. For one "
-        "prediction a sample put Flatten() in front of the last Dense layer; where there is none, "
-        "Flatten() and a Dense layer in front of the last activation. A model that begins with "
-        "Dense may begin with Flatten() instead."
+        f"{ON_THE_LAST_AXIS}; where there is none, Flatten() and a Dense layer in front of the "
+        f"last activation. A model that begins with Dense may begin with Flatten() instead."
         f"{advice * steps}"
     )
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_flag, check_shown
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ON_THE_LAST_AXIS, ShapeError
 from backprop.core.ranges import are_classes, check_finite, check_one_class, check_weights
 from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array, Outputs, Shape
@@ -251,6 +251,8 @@ class Metric(KnowsVerbs, Settings):
         found, given = show_shapes(prediction.shape, target.shape)
         reshape = ", or reshape the targets" * (prediction.size == target.size)
         advice = f"choose another metric{reshape}"
+        if prediction.ndim > 2 and target.ndim < 3:
+            advice = ON_THE_LAST_AXIS
         if are_exchanged(prediction, target):
             advice = "write metric.update(prediction, target), the predictions first"
         return ShapeError(

@@ -7,14 +7,14 @@ import numpy as np
 from backprop.core.array_errors import numbering
 from backprop.core.arrays import to_array
 from backprop.core.checks import check_integer
-from backprop.core.errors import ShapeError
+from backprop.core.errors import ON_THE_LAST_AXIS, ShapeError
 from backprop.core.ranges import check_one_class
 from backprop.core.signatures import answered
 from backprop.core.types import Array
 
 STEPS = (
     ": of classes for each step or pixel pass {name}.ravel(), of rows {name}.reshape(-1, K), and "
-    "the other alike; for one prediction a sample the model needs Flatten() before its last Dense"
+    f"the other alike; {ON_THE_LAST_AXIS}"
 )
 """What to do about predictions that have further axes."""
 

@@ -177,7 +177,7 @@ class FunctionMetric(MeanMetric):
                 raise
         else:
             number = self._checked(v, n).ndim == 0
-            if not number and P.shape[-1] == n > 1:  # is it one for each sample, or output?
+            if not number and n in (1, P.shape[-1]):  # is it one for each sample, or output?
                 again = np.arange(n + 1) % n  # of one sample less some make nan
                 with suppress(*TOO_FEW):
                     v = self._quietly(Y[again], P[again])

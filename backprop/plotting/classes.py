@@ -8,7 +8,7 @@ import numpy as np
 from backprop.core.array_errors import check_present, numbering, one_hot_rows
 from backprop.core.arrays import to_array
 from backprop.core.checks import check_list
-from backprop.core.errors import said
+from backprop.core.errors import ON_THE_LAST_AXIS, said
 from backprop.core.types import Array
 
 
@@ -27,7 +27,9 @@ def class_indices(name: str, values: object, count: int, both: str = "") -> Arra
     array = to_array(values, name)
     if array.shape not in ((count,), (count, 1)):
         advice = f"of one-hot rows take np.argmax({one_hot_rows(values, name)}, axis=1)"
-        if not array.ndim:
+        if array.ndim > 2:
+            advice = ON_THE_LAST_AXIS
+        elif not array.ndim:
             advice = f"of a single one pass [{name}]"
         elif (array.ndim == 1 or array.shape[1:] == (1,)) and array.dtype.kind != "O":
             advice = "pass those of the same samples"

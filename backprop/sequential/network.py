@@ -24,7 +24,7 @@ from backprop.engine.forward import forward_in_parts
 from backprop.layers import Chain, Input, Layer
 from backprop.layers.block import forward_through, mask_through, walk
 from backprop.layers.chain import layers_in, takes
-from backprop.layers.held import append, distinct, look_at_held, take_in
+from backprop.layers.held import append, distinct, look_at_held, some, take_in
 from backprop.layers.input import check_brackets
 from backprop.losses import Loss
 from backprop.sequential.prediction import batch_of, passing, predict
@@ -92,7 +92,7 @@ class Network(Weights):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        for layer in self.layers:
+        for layer in some(self.layers, "trainable"):
             layer.trainable = value
 
     def add(self, layer: Layer | Input) -> None:

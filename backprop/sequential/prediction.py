@@ -54,6 +54,8 @@ def predict(
     layers = network._some_layers()
     if verbose != 0:
         progress(verbose)  # says so if there is no such value; predictions show none
+    if batch_size is not None and np.ndim(batch_size):
+        raise TypeError("predict takes inputs alone: write model.evaluate(x, y) with targets.")
     if steps is not None:
         steps = check_integer(steps, "steps")
     array = type(x) is np.ndarray and x.dtype.names is None  # a row should take no time

@@ -95,6 +95,10 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
     if not stretches:
         loop.callbacks.call("on_epoch_begin", epoch, {})
         logs = loop.attempt(lambda: loop.evaluate(batches))
+        if not math.isfinite(logs["loss"]):
+            X, y, weight, _ = next(iter(batches))
+            when = f"in epoch {epoch + 1}"
+            raise DivergenceError(explain(model, logs["loss"], (X, y, weight), when))
         loop.end_epoch(epoch, logs)
         optimizer.message = "there is nothing to train: all weights are frozen"
         return

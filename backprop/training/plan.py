@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop.callbacks import Callback, CallbackList
-from backprop.callbacks.base import warn_of_misspelt_hooks
+from backprop.callbacks.misspelt import warn_of_misspelt_hooks
 from backprop.core.checks import check_choice, check_flag, check_integer, check_list, is_row
 from backprop.core.frames import Labels, check_columns, check_targets
 from backprop.data.items import drawn_once

@@ -1041,5 +1041,5 @@ def test_layers_by_hand_say_what_they_cannot_read(kind, rng):
 @pytest.mark.parametrize("name", ["y", "sample_weight"])
 def test_a_sparse_row_is_told_how_it_becomes_a_vector(name):
     given = {"y": Y, "sample_weight": np.ones(N), name: scipy.sparse.csr_matrix(np.ones(N))}
-    with pytest.raises(TypeError, match=rf"or {name}\.toarray\(\)\[0\] if that is a number for ea"):
+    with pytest.raises(TypeError, match=rf"or {name}\.toarray\(\)\[0\] of numbers for each sample"):
         classifier().fit(X, **given)

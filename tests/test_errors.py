@@ -392,3 +392,15 @@ def test_one_output_is_told_what_does_and_no_other_ending(loss, last):
 def test_sequences_with_their_channels_first_are_told_to_put_them_last(layer):
     with pytest.raises(ShapeError, match=r"which are smaller.*X\.transpose\(0, 2, 1\)"):
         bp.Sequential([layer]).predict(np.zeros((4, 2, 20)))
+
+
+@pytest.mark.parametrize(("units", "loss", "k"), [
+    (3, "categorical_crossentropy", 10),
+    (1, "mse", 4),
+    (2, "mse", 3),
+])  # fmt: skip
+def test_further_axes_are_explained_where_the_units_are_wrong_too(units, loss, k):
+    model = bp.Sequential([Dense(units), *([Softmax()] if k == 10 else [])], seed=0)
+    model.compile("sgd", loss)
+    with pytest.raises(ShapeError, match=r"number of units .* If they are right, layers such as"):
+        model.fit(np.ones((6, 8, 8)), np.eye(k)[:6] if k > 5 else np.ones((6, k)), verbose=0)

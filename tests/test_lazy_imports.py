@@ -22,7 +22,12 @@ FOLDERS = (
 )
 EAGER = {
     *(f"backprop.{folder}" for folder in FOLDERS),
-    *("backprop.callbacks.base", "backprop.datasets.orders", "backprop.schedules.base"),
+    *(
+        "backprop.callbacks.base",
+        "backprop.callbacks.misspelt",
+        "backprop.datasets.orders",
+        "backprop.schedules.base",
+    ),
     *(f"backprop.layers.{file}" for file in ("base", "checked", "input", "block", "chain")),
     *(f"backprop.layers.{file}" for file in ("held", "returned", "unregistered")),
     *(f"backprop.layers.{file}" for file in ("embedding", "scaling", "standardization")),
@@ -204,7 +209,7 @@ def test_names_of_other_libraries_are_answered(place, name, here):
     assert eval(f"bp.{here}") is not None
 
 
-@pytest.mark.parametrize("name", ["Attention", "ConvLSTM2D", "relu", "_ipython_display_"])
+@pytest.mark.parametrize("name", ["ConvLSTM2D", "relu", "_ipython_display_"])
 def test_what_there_is_nothing_like_gets_no_advice(name):
     with pytest.raises(AttributeError, match=f"has no attribute '{name}'$"):
         getattr(bp.layers, name)

@@ -898,3 +898,33 @@ def test_a_frozen_model_whose_loss_is_not_finite_has_diverged():
         pytest.warns(RuntimeWarning, match="has diverged in epoch 1"),
     ):
         assert model.fit(X * np.float32(1e25), np.ones(60), epochs=5, verbose=0).history == {}
+
+
+@pytest.mark.parametrize("size", [None, 16])
+def test_moving_averages_are_as_they_were_where_a_training_diverges(size):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 4)).astype("f4")
+    y = X.sum(axis=1)
+    model = bp.Sequential([bp.Input(4), BatchNormalization(), Dense(1)], seed=0)
+    model.compile(LBFGS(), "mse")
+    before = model.parameters.values.copy()
+    for x, target, place in ((X * np.float32(1e25), y, "BatchNorm"), (X, y * 1e30, "the loss")):
+        with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="diverged") as caught:
+            model.fit(x, target, epochs=3, batch_size=size, verbose=0)
+        assert f"not finite: in the output of {place}" in str(caught[0].message) or place[0] == "t"
+        np.testing.assert_array_equal(model.parameters.values, before)
+    assert model.fit(X, y, epochs=30, verbose=0).history["loss"][-1] < 1
+
+
+def test_moving_averages_are_those_of_the_last_iteration_where_a_search_finds_nothing():
+    X = np.random.default_rng(0).standard_normal((60, 4)).astype("f4")
+    model = bp.Sequential([bp.Input(4), BatchNormalization(), Dense(1), Exponential()], seed=0)
+    model.compile(LBFGS(), "poisson")
+    kept = []
+    keep = bp.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: kept.append(model.parameters.values.copy())
+    )
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, np.abs(X[:, 0]), epochs=300, verbose=0, callbacks=[keep])
+    np.testing.assert_array_equal(model.parameters.values, kept[-1])

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import mutations
 import numpy as np
 import pytest
+import scipy.sparse
 from layer_cases import ALL, FIRST
 from loss_cases import CASES as LOSSES
 from rows import each
@@ -774,3 +775,16 @@ def test_weights_that_show_in_training_or_when_lowered_are_warned_of(kind, rng):
     model.compile("sgd", "mse")
     with pytest.warns(RuntimeWarning, match=r"has weights that are no parameters, self\.s:"):
         model.fit(5 * rng.normal(size=(6, 4)) + 5, np.ones(6), verbose=0)
+
+
+def test_a_weight_shows_in_a_batch_of_one_number():
+    with pytest.warns(RuntimeWarning, match=r"reads self\.a, which is no parameter"):
+        assert check_layer(OneNumber(), 1, batch_size=1).ok
+
+
+@pytest.mark.parametrize("name", ["prediction", "target"])
+def test_sparse_numbers_for_a_loss_are_told_to_be_dense(name):
+    given = {"prediction": np.ones((5, 3)), "target": np.ones((5, 3))}
+    given[name] = scipy.sparse.csr_matrix(given[name])
+    with pytest.raises(TypeError, match=rf"^{name} is a sparse matrix.*: pass {name}\.toarray\(\)"):
+        check_loss(MeanSquaredError(), 3, **given)

@@ -744,3 +744,10 @@ def test_a_model_without_layers_has_nothing_that_could_be_frozen():
         with pytest.raises(AttributeError, match="trainable is that of the layers, and"):
             model.trainable = False
         assert not model.trainable
+
+
+def test_the_shape_of_an_input_stays():
+    shape = bp.Input(4)
+    bp.Sequential([shape, Dense(1)])
+    with pytest.raises(AttributeError, match="shape of an Input cannot be changed"):
+        shape.shape = (5,)

@@ -306,7 +306,7 @@ def test_targets_of_windows_with_an_axis_of_features_are_told_how_they_fit():
     model = bp.Sequential([LSTM(4), Dense(2)], seed=0)
     model.compile("sgd", "mse")
     with pytest.raises(
-        ValueError, match=r"have the shape \(31, 2, 1\).*: .* y\.reshape\(-1, 2\)\."
+        ValueError, match=r"have the shape \(31, 2, 1\).*: .* np\.asarray\(y\)\.reshape\(-1, 2\)\."
     ):
         model.fit(X, y, verbose=0)
     model.fit(X, y.reshape(-1, 2), verbose=0)

@@ -55,7 +55,7 @@ def to_array(x: Any, name: str) -> Array:
     if is_sparse(x):
         code = f"{in_code(name)}.toarray()"
         row = in_code(name) in ("y", "sample_weight") and x.shape[0] == 1 < len(x.shape)
-        one_each = f", or {code}[0] if that is a number for each sample" * row
+        one_each = f", or {code}[0] of numbers for each sample, or of a single sample" * row
         raise TypeError(f"{name} is a sparse matrix, but must be dense: pass {code}{one_each}.")
     columns = columns_of(x)
     if columns is not None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.arrays import to_array
 from backprop.core.types import Array, Shape
 from backprop.layers import Embedding, Layer
 from backprop.layers.block import walk
@@ -13,7 +14,8 @@ from backprop.losses import Loss
 def inputs_for(layer: Layer, shape: Shape, rng: np.random.Generator) -> tuple[Array, bool]:
     """Random inputs that the layer takes, and whether they are any numbers, or whole ones alone."""
     X = 2 * rng.standard_normal(shape)
-    X.flat[0] = 0.0  # many formulas treat 0 as a case of its own
+    if X.size > 1:
+        X.flat[0] = 0.0  # many formulas treat 0 as a case of its own
     sizes = [each.input_dim for _, each in walk([layer]) if isinstance(each, Embedding)]
     if sizes:
         try:
@@ -39,9 +41,9 @@ def suitable(
     predictions = [numbers, shares, shares / shares.sum(axis=-1, keepdims=True)]
     targets = [other, others, others / others.sum(axis=-1, keepdims=True), classes, one_hot, signs]
     if prediction is not None:
-        predictions = [np.asarray(prediction, np.float64)]
+        predictions = [to_array(prediction, "prediction").astype(np.float64)]
     if target is not None:
-        targets = [np.asarray(target)]
+        targets = [to_array(target, "target")]
     refused: Exception = ValueError()
     for y in targets:
         for P in predictions:

@@ -28,6 +28,10 @@ class Input(Settings):
     def __init__(self, shape: int | Iterable[int]) -> None:
         self.shape = check_shape(shape, "Input(shape)")
 
+    def check_setting(self, name: str) -> None:
+        """Raises AttributeError: a model may have been built by it."""
+        raise AttributeError(f"{name} of an Input cannot be changed: make another one.")
+
     def __repr__(self) -> str:
         return f"Input(shape={self.shape})"
 

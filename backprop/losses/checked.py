@@ -9,7 +9,7 @@ import numpy as np
 from backprop.core.array_errors import NO_NUMBERS, numbering, refuse_kind
 from backprop.core.arrays import as_numbers, to_array
 from backprop.core.buffers import Buffers
-from backprop.core.errors import ShapeError, rearranged
+from backprop.core.errors import ON_THE_LAST_AXIS, ShapeError, rearranged
 from backprop.core.lookup import show_call
 from backprop.core.own_functions import interval_of
 from backprop.core.ranges import check_finite, check_weights
@@ -127,6 +127,8 @@ class CheckedLoss(LastPass):
         if target.shape[1:] != output_shape:
             further = extra_axes(target, output_shape)
             hint = further or self.shape_hint(target, output_shape)
+            if not further and target.ndim == 2 < len(output_shape) + 1:
+                hint = f"{hint} If they are right, {ON_THE_LAST_AXIS}."
             if code := rearranged("np.asarray(y)", target.shape, output_shape):
                 hint = f"bring them into that shape, {code}."
                 if further and math.prod(output_shape[:-1]) == 1:

@@ -166,7 +166,7 @@ def at_each_step(n_steps: int) -> str:
         return "they have an axis for a single step, which y[:, 0] leaves out."
     return (
         f"if they are for the {n_steps} steps of each sequence, let every recurrent layer have "
-        f"return_sequences=True."
+        f"return_sequences=True; if they are for the pixels of images, leave out Flatten()."
     )
 
 

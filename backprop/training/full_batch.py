@@ -97,7 +97,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         logs = loop.attempt(lambda: loop.evaluate(batches))
         if not math.isfinite(logs["loss"]):
             X, y, weight, _ = next(iter(batches))
-            when = f"in epoch {epoch + 1}"
+            when, optimizer.message = f"in epoch {epoch + 1}", "training has diverged"
             raise DivergenceError(explain(model, logs["loss"], (X, y, weight), when))
         loop.end_epoch(epoch, logs)
         optimizer.message = "there is nothing to train: all weights are frozen"
@@ -113,6 +113,9 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
     batch: tuple[Any, ...] = ()  # the last one
     largest = 0.0  # of the first outputs
     search = line = 0  # the numbers of evaluations before the last line search and after it
+
+    guard = loop.guard  # of moving averages, which every evaluation goes on with
+    guard.keep()
 
     def begin() -> None:
         nonlocal begun
@@ -168,6 +171,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
     def refuse(loss: float) -> NoReturn:
         """Stops where a loss or a gradient is not finite, of which the callbacks are told."""
         optimizer.message = "training has diverged"
+        guard.put_back()
         begin()
         loop.tell_of(loss)
         raise DivergenceError(explain(model, loss, batch, f"in epoch {epoch + 1}"))
@@ -189,6 +193,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
                 loop.after_step(0, logs["loss"], 1, logs)
             loop.end_epoch(epoch, logs)
         epoch, begun = epoch + 1, False
+        guard.keep()
         if model.stop_training or epoch >= epochs.stop:
             return True
         check_untouched(model.parameters, stretches, x)
@@ -206,6 +211,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
     finally:
         # and not where a line search was when it was interrupted or gave up
         scatter(reached, theta, stretches)
+        guard.put_back()
     ended = epoch < epochs.stop and not model.stop_training
     soon = ended and len(losses) > 1 and epoch < epochs.start + 2
     short = soon and are_nothing(losses[0], batch, largest)
@@ -230,8 +236,10 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
                 found: tuple[float, Array] = loop.attempt(means)
                 return found
 
+            guard.keep()
             expected = not falls_nearby(loss_at, reached)
             scatter(reached, theta, stretches)
+            guard.put_back()
         if not expected:
             optimizer.message = "the line search found no lower loss"
             warn_of_no_step(now, epoch + (not found or epoch == epochs.start), finite)

@@ -404,3 +404,26 @@ def test_further_axes_are_explained_where_the_units_are_wrong_too(units, loss, k
     model.compile("sgd", loss)
     with pytest.raises(ShapeError, match=r"number of units .* If they are right, layers such as"):
         model.fit(np.ones((6, 8, 8)), np.eye(k)[:6] if k > 5 else np.ones((6, k)), verbose=0)
+
+
+def test_targets_without_an_axis_of_length_one_are_told_both_ways():
+    model = bp.Sequential([bp.layers.LSTM(3, return_sequences=True), Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    X, y = np.ones((6, 1, 4)), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    words = r"Flatten\(\) .* leave out its return_sequences=True .* Or bring .*, (np.*)\.$"
+    with pytest.raises(ShapeError, match=words) as caught:
+        model.fit(X, y, verbose=0)
+    code = re.search(words, str(caught.value))[1]
+    model.fit(X, eval(code, {"np": np, "y": y}), verbose=0)
+
+
+def test_metrics_and_pictures_explain_further_axes(tmp_path):
+    P, y = np.ones((6, 8, 3)) / 3, np.zeros(6, int)
+    words = "layers such as Dense and Conv2D work on the last axis .* put Flatten"
+    for name in ("SparseCategoricalAccuracy", "Precision", "MeanAbsoluteError"):
+        with pytest.raises(ShapeError, match=words):
+            getattr(bp.metrics, name)().update(P, y)
+    with pytest.raises(ValueError, match=words):
+        bp.plotting.predictions_grid(np.ones((6, 8, 8)), y, P, path=tmp_path / "grid.png")
+    with pytest.raises(ShapeError, match=words):
+        bp.metrics.confusion_matrix(y, P)

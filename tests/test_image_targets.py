@@ -126,7 +126,7 @@ def test_targets_in_one_row_are_told_the_shape_of_the_images(verb: str) -> None:
     """There is no Dense layer for a Flatten to stand in front of."""
     model = autoencoder(3, "mse")
     rows = NUMBERS.reshape(len(X), -1)
-    with pytest.raises(bp.core.errors.ShapeError, match=r"y.reshape\(-1, 6, 4, 3\)\.$"):
+    with pytest.raises(bp.core.errors.ShapeError, match=r"\(y\).reshape\(-1, 6, 4, 3\)\.$"):
         getattr(model, verb)(X, rows)
 
 

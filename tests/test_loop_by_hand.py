@@ -207,8 +207,8 @@ def test_padded_steps_by_hand_as_by_train_on_batch():
 @pytest.mark.parametrize(
     ("outputs", "targets", "advice"),
     [
-        (1, (64, 1, 1), r"y\.reshape\(-1, 1\)"),
-        (3, (64, 3, 1), r"y\.reshape\(-1, 3\)"),
+        (1, (64, 1, 1), r"\(y\)\.reshape\(-1, 1\)"),
+        (3, (64, 3, 1), r"\(y\)\.reshape\(-1, 3\)"),
         (1, (64, 1, 2), r"y\[:, 0\]"),
         (1, (64, 3, 1), "return_sequences=True"),
     ],

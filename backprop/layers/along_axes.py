@@ -55,7 +55,8 @@ class AlongAxes(Layer):
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Warns of what is 1 for all inputs; of the last axis a model or a block says so."""
-        if self.is_activation and not self.is_last and math.prod(self.features(input_shape)) == 1:
+        inner = self.is_activation and self.order(len(input_shape) + 1) is not None
+        if inner and math.prod(self.features(input_shape)) == 1:
             console.warn(
                 f"{self} makes probabilities with the sum 1, or their logarithms, of one number "
                 f"along axis={self.axis!r}, which never changes: choose another axis."

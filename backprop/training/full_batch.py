@@ -178,7 +178,6 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
 
     def after_iteration(x: Array) -> bool:
         nonlocal epoch, begun, reached, search, line
-        begin()  # there was no evaluation where it stays
         scatter(x, theta, stretches)
         search, line = line, len(losses)
         if epoch + 1 == over and goal is not None:

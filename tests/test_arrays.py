@@ -2,6 +2,7 @@
 
 import re
 import types
+import warnings
 from array import array
 from collections import deque
 from decimal import Decimal
@@ -1041,5 +1042,37 @@ def test_layers_by_hand_say_what_they_cannot_read(kind, rng):
 @pytest.mark.parametrize("name", ["y", "sample_weight"])
 def test_a_sparse_row_is_told_how_it_becomes_a_vector(name):
     given = {"y": Y, "sample_weight": np.ones(N), name: scipy.sparse.csr_matrix(np.ones(N))}
-    with pytest.raises(TypeError, match=rf"or {name}\.toarray\(\)\[0\] of numbers for each sample"):
+    with pytest.raises(TypeError, match=rf"or {name}\.toarray\(\)\.ravel\(\) of numbers for e"):
         classifier().fit(X, **given)
+
+
+@pytest.mark.parametrize("shape", [(1, -1), (-1, 1)])
+def test_sparse_vectors_are_told_how_they_become_vectors(shape):
+    """SciPy makes ``(1, N)`` of a vector."""
+    y, P = scipy.sparse.csr_matrix(Y.reshape(shape)), np.eye(3)[Y]
+    weight = scipy.sparse.csr_matrix(np.ones(N).reshape(shape))
+    estimator = bp.estimators.MLPClassifier(max_iter=1)
+    calls = {
+        "sample_weight": [
+            lambda w=weight: estimator.fit(X, Y, sample_weight=w),
+            lambda w=weight: classifier().fit(X, Y, sample_weight=w, verbose=0),
+        ],
+        "target": [
+            lambda y=y: metrics.SparseCategoricalAccuracy().update(P, y),
+            lambda y=y: bp.losses.SparseCategoricalCrossentropy().forward(P, y),
+        ],
+        "y_pred": [lambda y=y: metrics.confusion_matrix(Y, y)],
+        "y": [
+            lambda y=y: classifier().fit(X, y, verbose=0),
+            lambda y=y: bp.datasets.stratified_split(X, y, 0.25),
+        ],
+    }
+    for name, each_call in calls.items():
+        for call in each_call:
+            with pytest.raises(TypeError, match=r"a sparse matrix, .*: pass .*, or (.*) of n") as e:
+                call()
+            advice = re.search("or (.*) of numbers", str(e.value))[1]
+            given = call.__defaults__[0]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of one iteration
+                call(eval(advice, {name: given}))

@@ -929,3 +929,25 @@ def test_a_search_that_finds_nothing_leaves_moving_averages_alone(data, dtype):
         fit(model, *data, epochs=500, callbacks=[keep])
     assert model.optimizer.message == "the line search found no lower loss"
     np.testing.assert_array_equal(kept[-1], kept[-2])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_search_that_finds_nothing_at_a_negative_loss_is_told(dtype):
+    X = np.random.default_rng(0).standard_normal((60, 4)).astype("f4")
+    one = bp.initializers.Constant(1.0)
+    layers = [Dense(1, bias_initializer=one), Exponential()]
+    model = bp.Sequential(layers, seed=0, dtype=dtype)
+    model.compile(LBFGS(max_evaluations=1), "poisson")
+    with pytest.warns(RuntimeWarning, match="no step that lowers the loss of -"):
+        model.fit(X, 10 * np.abs(X @ np.array([1, 2, 3, 4], "f4")), epochs=30, verbose=0)
+
+
+def test_an_end_far_below_an_enormous_loss_is_no_minimum():
+    X = np.random.default_rng(0).standard_normal((60, 4)).astype("f4")
+    layers = [Dense(5), ReLU(), Dense(1), Exponential()]
+    model = bp.Sequential(layers, seed=1, dtype="float64")
+    model.compile(LBFGS(), "mse")
+    y = np.abs(X @ np.array([1, 2, 3, 4], "f4"))
+    with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="no step that lowers the l"):
+        losses = model.fit(X * 30.0, y, epochs=500, verbose=0).history["loss"]
+    assert losses[-1] > 1e10

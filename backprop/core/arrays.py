@@ -54,8 +54,8 @@ def to_array(x: Any, name: str) -> Array:
         return from_ndarray(x, name)
     if is_sparse(x):
         code = f"{in_code(name)}.toarray()"
-        row = in_code(name) in ("y", "sample_weight") and x.shape[0] == 1 < len(x.shape)
-        one_each = f", or {code}[0] of numbers for each sample, or of a single sample" * row
+        vector = 1 in x.shape and in_code(name).lower() not in ("x", "mean", "variance", "value")
+        one_each = f", or {code}.ravel() of numbers for each sample, or of a single one" * vector
         raise TypeError(f"{name} is a sparse matrix, but must be dense: pass {code}{one_each}.")
     columns = columns_of(x)
     if columns is not None:

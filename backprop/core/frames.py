@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop.core.errors import in_code
+from backprop.core.errors import in_code, said
 
 Labels = tuple[Any, ...]
 
@@ -114,6 +114,22 @@ def check_columns(x: Any, model: Any, name: str = "x") -> Labels | None:
     if (known := adapted_to(model)) is not None:
         check_labels(x, known, name, f"{model.layers[0]} was adapted to")
     return labels
+
+
+def check_names(names: Any, argument: str) -> Labels | None:
+    """The names of columns as a tuple; None of none.
+
+    Raises:
+        TypeError: They are no list of names.
+    """
+    if names is None:
+        return None
+    if isinstance(names, str) or not hasattr(names, "__iter__"):
+        raise TypeError(
+            f"{argument} must be a list of the names of columns, but it is {said(names)}."
+        )
+    found: Labels = comparable(tuple(names.tolist() if hasattr(names, "tolist") else names))
+    return found
 
 
 def known_columns(model: Any) -> Labels | None:

@@ -41,7 +41,6 @@ class Network(Weights):
         looked_at: The verbs whose first inputs were looked at for digits that are lost.
     """
 
-    feature_names: tuple[Any, ...] | None = None
     looked_at: frozenset[str] = frozenset()
     instead = {
         "layers": "add layers by model.add(…)",

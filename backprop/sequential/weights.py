@@ -10,8 +10,9 @@ from backprop.core.durable import FilePath
 from backprop.core.elsewhere import KnowsElsewhere, WithoutItems
 from backprop.core.errors import NotBuiltError
 from backprop.core.file_kinds import check_ending
+from backprop.core.frames import check_names
 from backprop.core.parameters import Parameters
-from backprop.core.settings import Settings
+from backprop.core.settings import Checked, Settings
 from backprop.core.signatures import answered
 from backprop.core.transfer import set_weights
 from backprop.core.types import Array
@@ -21,10 +22,18 @@ OTHERS = (".tflite", ".keras", ".h5", ".pt", ".pth", ".pb", ".npz", ".safetensor
 """Endings of files that are not ONNX."""
 
 
+class ColumnNames(Checked):
+    """The names of the columns of a frame; None of a model that saw none."""
+
+    def __get__(self, made: Any, kind: type) -> Any:
+        return None if made is None else vars(made).get(self.name)
+
+
 class Weights(KnowsElsewhere, WithoutItems, Settings):
     """θ and g of a model, and the files that hold it."""
 
     stores_more = False
+    feature_names: Any = ColumnNames(check_names)
     _elsewhere = ELSEWHERE
     _instead_of_items = "write model.layers[0], or model.get_layer(name)"
     not_taken = dict.fromkeys(

@@ -223,12 +223,14 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
     # after a loss that is not finite a line search may stay where it is, and call that a minimum
     finite = all(map(math.isfinite, losses[search:] if found else losses))
     now = loop.logs.get("loss", math.nan)
-    low = now < float(np.finfo(model.dtype).eps) * losses[0]
+    low = 0 <= now < float(np.finfo(model.dtype).eps) * losses[0]
     single = model.dtype == np.float32
     if ended and epoch >= first and math.isfinite(now) and not short:
         # the digits are used up there, or are near it
         expected = low or (finite and (found or (single and epoch > epochs.start)))
-        if expected and single:
+        digits = 64 * float(np.finfo(model.dtype).eps) * abs(now)  # of which rounding makes some
+        stayed = losses[max(search, 1) - 1] - losses[max(line, 1) - 1] <= digits
+        if expected and (stayed or not found):  # else it was near enough for the tolerance
 
             def loss_at(x: Array) -> tuple[float, Array]:
                 scatter(x, theta, stretches)

@@ -66,9 +66,9 @@ def warn_of_short_steps(loss: float, y: Array) -> None:
 def warn_of_no_step(loss: float, epoch: int, finite: bool) -> None:
     """Warns that a line search ended without a lower loss."""
     hint = (
-        "Near a minimum the digits of the loss may be used up. Far from "
-        "it max_evaluations is too small, the loss has kinks, or a gradient is wrong: "
-        "model.check_gradients finds that."
+        "Near a minimum the digits of the loss may be used up. Far from it the inputs are not "
+        'scaled or need dtype="float64", max_evaluations is too small, the loss has kinks, or a '
+        "gradient is wrong: model.check_gradients finds that."
     )
     if not finite:
         hint = "The loss was not finite at some steps that it tried: scale the inputs and targets."

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.colors import to_hex
@@ -1018,6 +1019,12 @@ def test_histograms_of_what_is_no_numbers(values: Any) -> None:
         ValueError, match=r"^arrays_by_layer\['dense'\] must be a list of arrays of"
     ):
         histograms({"dense": values}, "weights")
+
+
+def test_histograms_of_sparse_matrices_say_what_to_do() -> None:
+    sparse = scipy.sparse.csr_array(np.eye(3))
+    with pytest.raises(TypeError, match=r"arrays_by_layer\['a'\] holds is a sparse .*toarray\(\)"):
+        histograms({"a": [sparse]}, "weights")
 
 
 @pytest.mark.parametrize("arrays", [{}, {"dense": []}])

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backprop.core.arrays import to_array
 from backprop.core.durable import FilePath
 from backprop.core.errors import said
 from backprop.core.signatures import answered
-from backprop.core.types import Array
+from backprop.core.types import Array, is_sparse
 from backprop.plotting.style import epoch_ticks, fold, new_figure, no_mapping, save, spans_decades
 
 if TYPE_CHECKING:
@@ -120,7 +121,10 @@ def flat(values: Any, name: Any) -> Array:
 
     Raises:
         ValueError: They are no numbers.
+        TypeError: They are a sparse matrix.
     """
+    if is_sparse(values):
+        to_array(values, f"what arrays_by_layer[{name!r}] holds")  # says so
     try:
         return np.asarray(values, dtype=np.float64).ravel()
     except (TypeError, ValueError):

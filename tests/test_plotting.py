@@ -1023,7 +1023,7 @@ def test_histograms_of_what_is_no_numbers(values: Any) -> None:
 
 def test_histograms_of_sparse_matrices_say_what_to_do() -> None:
     sparse = scipy.sparse.csr_array(np.eye(3))
-    with pytest.raises(TypeError, match=r"arrays_by_layer\['a'\] holds is a sparse .*toarray\(\)"):
+    with pytest.raises(TypeError, match=r"of arrays_by_layer\['a'\] is a sparse .*toarray\(\)"):
         histograms({"a": [sparse]}, "weights")
 
 

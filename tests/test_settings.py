@@ -568,6 +568,8 @@ def test_other_libraries_names_of_attributes_are_refused(made, name, advice):
     (losses.MeanSquaredError, "delta", "Huber"),
     (lambda: model_with("sgd").loss, "gamma", "BinaryFocalCrossentropy"),
     (metrics.Accuracy, "ignore_class", "IoU"),
+    (Adagrad, "momentum", "Muon"),
+    (Adagrad, "beta_1", "Adam"),
     (metrics.AUC, "average", "F1Score"),
     (lambda: EarlyStopping("loss"), "save_best_only", "ModelCheckpoint"),
     (lambda: ModelCheckpoint("m.npz"), "restore_best_weights", "EarlyStopping"),

@@ -280,10 +280,10 @@ def check_read(made: Any, name: str, value: Any) -> None:
     alias = [each for each in ALIASES.get(name, "").split(" or ") if each in known]
     if alias:
         advice = f"set {alias[0]}"
+    elif not advice and name in (others := names_of_others(made.__class__)):
+        advice = f"others have it, such as {others[name]}"
     elif found and not advice:
         advice = f"set {found[0]}"
-    if not advice and made.stores_more and name in (others := names_of_others(made.__class__)):
-        advice = f"others have it, such as {others[name]}"
     if advice.startswith("set ") and (refused := refusal(made, advice[4:])):
         advice = f"it is {advice[4:]} here. {refused.rstrip('.')}"
     advice = advice or "names of your own may begin with _"

@@ -124,7 +124,7 @@ def flat(values: Any, name: Any) -> Array:
         TypeError: They are a sparse matrix.
     """
     if is_sparse(values):
-        to_array(values, f"what arrays_by_layer[{name!r}] holds")  # says so
+        to_array(values, f"an array of arrays_by_layer[{name!r}]")  # says so
     try:
         return np.asarray(values, dtype=np.float64).ravel()
     except (TypeError, ValueError):

@@ -456,7 +456,7 @@ def test_brackets_that_are_there():
     (lambda m: Adam(m.parameters, 0.1), r"learning rate first, such as Adam\(0.001\)"),
     (lambda m: LBFGS(lr=1), "with lr=1: the line search of L-BFGS finds the length of every step"),
     (lambda m: setattr(LBFGS(), "lr", 1), "the line search of L-BFGS finds the length of every"),
-    (lambda m: setattr(LBFGS(), "momentum", 0.9), "'momentum' of LBFGS: names of your own"),
+    (lambda m: setattr(LBFGS(), "momentum", 0.9), "'momentum' of LBFGS: others have it"),
     (lambda m: setattr(m, "lr", 0.1), "it is the optimizer's: model.optimizer.learning_rate"),
     (lambda m: setattr(m, "learning_rate", 0.1), r"optimizer's: model\.optimizer\.learning_rate"),
     (lambda m: setattr(m.optimizer, "lr", 0.1), "set learning_rate"),

@@ -715,9 +715,7 @@ def test_the_advice_on_columns_of_vectors_with_one_name_is_code(labels, rng):
     assert eval(code, {"np": np, "x": x}).shape == (20, 2 + len(labels))
 
 
-@pytest.mark.parametrize(
-    "names", [pd.Index(list("abc")), np.array(list("abc")), list("abc"), tuple("abc")]
-)
+@pytest.mark.parametrize("kind", [pd.Index, np.array, list, tuple])
 def test_names_of_columns_are_kept_as_a_tuple(kind, tmp_path):
     model = bp.Sequential([bp.Input(3), bp.layers.Dense(1)], seed=0)
     model.compile("sgd", "mse")

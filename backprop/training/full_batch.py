@@ -230,7 +230,7 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         expected = low or (finite and (found or (single and epoch > epochs.start)))
         digits = 64 * float(np.finfo(model.dtype).eps) * abs(now)  # of which rounding makes some
         stayed = losses[max(search, 1) - 1] - losses[max(line, 1) - 1] <= digits
-        if expected and (stayed or not found):  # else it was near enough for the tolerance
+        if expected and len(losses) > 1 and (stayed or not found):  # else it meets a tolerance
 
             def loss_at(x: Array) -> tuple[float, Array]:
                 scatter(x, theta, stretches)

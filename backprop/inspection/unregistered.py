@@ -13,15 +13,16 @@ from backprop.core.settings import from_package
 from backprop.core.types import Array
 from backprop.core.walk import objects_in
 from backprop.layers import Layer
+from backprop.layers.block import walk
 from backprop.layers.unregistered import (
     Made,
-    are_others,
     arrays_in,
     differs,
     integers_with_gradients,
     is_called_after,
     is_weight,
     made_by,
+    makes_others,
 )
 
 
@@ -35,6 +36,8 @@ def unregistered(layer: Layer, X: Array) -> list[str]:
         layer: A built layer.
         X: A batch of inputs.
     """
+    if not any(each.of_user for _, each in walk([layer])):
+        return []  # the package's own keep their weights in parameters
     layer = copy.deepcopy(layer)
     layer.forward(X.copy(), True)  # which may make an array
     expected = made_by(layer, X)
@@ -74,7 +77,7 @@ def numbers_with_gradients(layer: Layer, X: Array, expected: Made) -> Iterator[s
             trial = copy.deepcopy(layer)
             for change in (1, -1):
                 vars(trial)[name] = value + change
-                if are_others(made_by(trial, X), expected):
+                if makes_others(trial, X, expected):
                     yield name
                     break
 

@@ -158,7 +158,7 @@ def differs(layer: Layer, X: Array, array: Array, expected: Made) -> bool:
     try:
         for change in (step, -step):  # it may be cut off above or below
             array[...] = kept + change
-            if are_others(made_by(layer, X), expected):
+            if makes_others(layer, X, expected):
                 return True
     finally:
         array[...] = kept
@@ -167,16 +167,27 @@ def differs(layer: Layer, X: Array, array: Array, expected: Made) -> bool:
 
 def made_by(layer: Layer, X: Array) -> Made:
     """What a copy of the layer makes; None in the place of what it cannot make."""
-    outputs: list[Array | None] = []
-    for training in (False, True):
-        twin, found = deepcopy(layer), None
-        with suppress(Exception), np.errstate(all="ignore"):  # of a user's layer: it may be any
-            found = twin.forward(X.copy(), training)
-        outputs.append(found)
-    return outputs[0], outputs[1], getattr(twin, "penalty", None)
+    return pass_of(layer, X, False)[0], *pass_of(layer, X, True)
 
 
-def are_others(changed: Made, expected: Made) -> bool:
-    """Whether there is something else among what a layer made than before."""
-    pairs = zip(changed, expected, strict=True)
-    return any(a is not None and b is not None and not same(a, b) for a, b in pairs)
+def pass_of(layer: Layer, X: Array, training: bool) -> tuple[Array | None, Any]:
+    """The outputs of a pass of a copy of the layer, and its penalty."""
+    twin, found = deepcopy(layer), None
+    with suppress(Exception), np.errstate(all="ignore"):  # of a user's layer: it may be any
+        found = twin.forward(X.copy(), training)
+    return found, getattr(twin, "penalty", None)
+
+
+def makes_others(layer: Layer, X: Array, expected: Made) -> bool:
+    """Whether a layer makes something else than before."""
+
+    def are_others(changed: Any, before: Any) -> bool:
+        return changed is not None and before is not None and not same(changed, before)
+
+    inferred, trained, penalty = expected
+    if are_others(pass_of(layer, X, False)[0], inferred):
+        return True
+    if inferred is not None and same(trained, inferred) and penalty is None:
+        return False  # nothing shows in training alone
+    outputs, added = pass_of(layer, X, True)
+    return are_others(outputs, trained) or are_others(added, penalty)

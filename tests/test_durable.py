@@ -169,12 +169,13 @@ def test_a_picture_without_an_ending_is_a_png(tmp_path):
 # ------------------------------------------------------------------------------- many at once
 
 
-def test_threads_that_write_one_path_never_meet(path):
+@pytest.mark.parametrize("times", [6, pytest.param(25, marks=pytest.mark.long)])
+def test_threads_that_write_one_path_never_meet(path, times):
     models, errors = [built(seed) for seed in range(4)], []
 
     def write(model):
         try:
-            for _ in range(25):
+            for _ in range(times):
                 model.save(path)
                 bp.load_model(path)
         except BaseException as error:
@@ -186,11 +187,12 @@ def test_threads_that_write_one_path_never_meet(path):
     assert names(path.parent) == ["model.npz"]
 
 
-def test_processes_that_write_one_path_never_meet(path):
+@pytest.mark.parametrize("times", [25, pytest.param(100, marks=pytest.mark.long)])
+def test_processes_that_write_one_path_never_meet(path, times):
     text = (
         "import sys, backprop as bp\nfrom scripts import classifier\n"
         "model = classifier(int(sys.argv[2]))\nmodel.build((None, 4))\n"
-        "for _ in range(100):\n    model.save(sys.argv[1])\n    bp.load_model(sys.argv[1])\n"
+        f"for _ in range({times}):\n    model.save(sys.argv[1])\n    bp.load_model(sys.argv[1])\n"
     )
     processes = [program(text, path, seed) for seed in range(2)]
     assert [process.wait() for process in processes] == [0, 0]

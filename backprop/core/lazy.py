@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -125,6 +126,7 @@ def load(path: str) -> ModuleType:
     return module
 
 
+@lru_cache(256)
 def like(folder: str, name: str) -> str:
     """What to write in the place of a name that a folder has not, and another library has.
 
@@ -148,6 +150,7 @@ def public(place: str) -> list[str]:
     return getattr(module, "__all__", [name for name in defined if name[0] != "_"])
 
 
+@lru_cache(1024)
 def plain(name: str) -> str:
     """A name in small letters, and without the abbreviations that other libraries have."""
     whole = re.sub(r"initializer$", "", name.lower().replace("_", ""))

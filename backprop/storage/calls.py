@@ -252,7 +252,8 @@ def note(own: Any, known: dict[str, Any]) -> None:
 def name_of(kind: type) -> str:
     """``layers.Dense`` for a class of the package, ``Scale`` for one of the user's own."""
     for family, module in FAMILIES.items():
-        if getattr(module, kind.__name__, None) is kind:
+        here = f"{kind.__module__}.".startswith(f"{module.__name__}.")
+        if here and getattr(module, kind.__name__, None) is kind:
             return f"{family}.{kind.__name__}"
     return kind.__name__
 

@@ -193,12 +193,12 @@ class LambdaCallback(Callback):
     any_name = True
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in HOOKS and value is not None:
-            check_function(value, METHODS[name], name)
         if name in HOOKS and value is None:
             vars(self).pop(name, None)
-            return
-        super().__setattr__(name, value)
+        else:
+            if name in HOOKS:
+                check_function(value, METHODS[name], name)
+            super().__setattr__(name, value)
 
     def __init__(self, *given: object, **hooks: Callable[..., object] | None) -> None:
         if given:

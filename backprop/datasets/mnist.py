@@ -3,7 +3,6 @@
 import math
 import os
 import zlib
-from typing import NoReturn
 
 import numpy as np
 
@@ -215,9 +214,3 @@ def _to_samples(images: Array, labels: Array, file: str) -> tuple[Array, Array]:
     # This division converts block by block, without a second array of floats.
     X: Array = np.divide(images.reshape(len(images), 784), 255, dtype=np.float32)
     return X, labels.astype(np.int64)
-
-
-def __getattr__(name: str) -> NoReturn:
-    # of Keras's module of that name
-    hint = ": write backprop.datasets.load_mnist()" if name == "load_data" else ""
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")

@@ -77,11 +77,12 @@ def weights_with_gradients(layer: Layer, X: Array) -> Iterator[str]:
         if there is not array or not same(array, value):
             shapes.add(array.shape)
     shapes -= {p.shape for p in layer.parameters if p.learned}  # whose gradients they may be
-    for path, shape in kept:
-        if shape in shapes and OWN.fullmatch(path):
-            trial, expected = deepcopy(layer), made_by(layer, X)
-            if differs(trial, X, dict(objects_in(trial))[path], expected):
-                yield path
+    found = [path for path, shape in kept if shape in shapes and OWN.fullmatch(path)]
+    expected = made_by(layer, X) if found else (None, None, None)
+    for path in found:
+        trial = deepcopy(layer)
+        if differs(trial, X, dict(objects_in(trial))[path], expected):
+            yield path
 
 
 def integers_with_gradients(layer: Layer, X: Array) -> list[str]:

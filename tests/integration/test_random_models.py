@@ -174,6 +174,7 @@ def compare(seeds, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore:.*batch of one", "ignore:training has diverged")
 @pytest.mark.filterwarnings("ignore:LayerNormalization.* normalises single numbers")
+@pytest.mark.filterwarnings("ignore:RMSNormalization.* divides single numbers")
 @pytest.mark.parametrize("start", [0, pytest.param(1_000, marks=pytest.mark.long)])
 def test_thirty_random_models(start, monkeypatch):
     recorded, shared = compare(range(start, start + 30), monkeypatch)
@@ -184,6 +185,7 @@ def test_thirty_random_models(start, monkeypatch):
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore:.*batch of one", "ignore:training has diverged")
 @pytest.mark.filterwarnings("ignore:LayerNormalization.* normalises single numbers")
+@pytest.mark.filterwarnings("ignore:RMSNormalization.* divides single numbers")
 @pytest.mark.parametrize("start", range(10_000, 14_000, 200))
 def test_four_thousand_random_models(start, monkeypatch):
     compare(range(start, start + 200), monkeypatch)

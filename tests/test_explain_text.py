@@ -9,7 +9,7 @@ import pytest
 from explained import VECTORS, Doubling, assert_sound_latex, classifier, compiled, one_hot
 from layer_cases import Case
 from matplotlib.figure import Figure
-from rows import each
+from rows import each, thirds
 
 import backprop as bp
 from backprop import losses
@@ -32,7 +32,7 @@ def assert_renders(explanation: Explanation, *, drawn: bool = True) -> None:
 
 
 @pytest.mark.parametrize("n", [1, pytest.param(4, marks=pytest.mark.long)])
-@each("case", VECTORS, ids=str)
+@each("case", thirds(VECTORS), ids=str)
 def test_every_layer_is_explained(case: Case, n: int, rng: np.random.Generator) -> None:
     body = (Dense(*case.shape), case.make(), Dense(2), Softmax())
     model = compiled(*body, loss="categorical_crossentropy")

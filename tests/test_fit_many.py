@@ -15,6 +15,7 @@ from loss_cases import CASES as LOSSES
 from loss_cases import batch
 from measuring import peak
 from optimizer_cases import EVERY
+from rows import thirds
 from test_recorded import NOT_REPLAYED, PAIRS, ending, network_with
 
 import backprop as bp
@@ -133,14 +134,14 @@ def compare(
 
 
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.long)])
-@pytest.mark.parametrize("case", others_long(LAYERS), ids=str)
+@pytest.mark.parametrize("case", thirds(others_long(LAYERS)), ids=str)
 def test_models_with_any_layer(case, dtype, stacked):
     compare(lambda k: network_with(case, k, SGD(0.1), dtype), *case.batch(26, 3), k=2)
     assert stacked == ([2] if case.stacked else [])
 
 
 @pytest.mark.filterwarnings("ignore:the outputs stand for classes")  # targets are drawn
-@pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", thirds(LOSSES, 1), ids=lambda case: case.name)
 def test_models_with_any_loss(case, stacked):
     n_out = case.sizes[-1]
     _, y, w = batch(case, 26, n_out)
@@ -170,7 +171,7 @@ def test_models_with_matched_pairs(name, stacked):
     assert stacked == [K]
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", thirds(EVERY, 2))
 def test_models_with_any_optimizer(name, stacked):
     """The others are trained one after the other, with the same results."""
     kind, options = EVERY[name]

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from rows import thirds
 
 import backprop as bp
 from backprop import DivergenceError
@@ -117,7 +118,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.long)])
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", thirds(EVERY))
 def test_a_training_ends_as_that_by_the_layers(name, every, looks):
     """Of the cases every third one for each optimizer, another third for the next one."""
     kind, options = EVERY[name]
@@ -154,7 +155,9 @@ def _may_be_late(optimizer):
     return not (optimizer.gathers or isinstance(optimizer, ByParameter))
 
 
-@pytest.mark.parametrize("name", [n for n, (kind, o) in EVERY.items() if _may_be_late(kind(**o))])
+@pytest.mark.parametrize(
+    "name", thirds((n for n, (kind, o) in EVERY.items() if _may_be_late(kind(**o))), 1)
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_what_is_wrong_in_g_stays_wrong(name, dtype):
     """After many steps that are right: it is what all of this rests upon."""

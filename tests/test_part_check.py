@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse
 from layer_cases import ALL, FIRST
 from loss_cases import CASES as LOSSES
-from rows import each
+from rows import each, thirds
 
 import backprop as bp
 from backprop import layers, losses
@@ -22,7 +22,7 @@ from backprop.losses import Loss, MeanSquaredError
 # --- layers ---------------------------------------------------------------------------------------
 
 
-@each("case", [case for case in FIRST if not case.own])  # all below, with --long
+@each("case", thirds(case for case in FIRST if not case.own))
 def test_every_layer_is_right_and_keeps_the_contract(case):
     report = mutations.layer_check(case)
     assert report.ok, report
@@ -309,7 +309,7 @@ def test_shared_buffer_that_backward_overwrites_is_found():
 # --- losses ---------------------------------------------------------------------------------------
 
 
-@each("case", LOSSES, ids=lambda case: case.name)
+@each("case", thirds(LOSSES), ids=lambda case: case.name)
 def test_every_loss_is_right(case):
     loss = case.make()
     before = state(loss)

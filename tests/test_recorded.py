@@ -12,6 +12,7 @@ from layer_cases import others_long
 from loss_cases import CASES as LOSSES
 from loss_cases import batch
 from optimizer_cases import EVERY
+from rows import thirds
 
 import backprop as bp
 from backprop.callbacks import Callback, LambdaCallback
@@ -120,7 +121,7 @@ def network_with(case, seed=1, optimizer="adam", dtype="float32"):
 
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.long)])
 @pytest.mark.parametrize("weighted", [False, pytest.param(True, marks=pytest.mark.long)])
-@pytest.mark.parametrize("case", LAYERS, ids=str)
+@pytest.mark.parametrize("case", others_long(LAYERS), ids=str)
 def test_a_network_with_any_layer(case, weighted, dtype, by_layers, replayed):
     """Weights of samples are the loss's alone: vectors have them with each loss, others below."""
     x, y = case.batch(26, 3)
@@ -137,7 +138,7 @@ def test_a_network_with_any_layer(case, weighted, dtype, by_layers, replayed):
         pytest.param((3, 2), id="images"),
     ],
 )
-@pytest.mark.parametrize("case", others_long(c for c in LAYERS if c.leading), ids=str)
+@pytest.mark.parametrize("case", thirds(others_long(c for c in LAYERS if c.leading)), ids=str)
 def test_a_layer_along_the_last_axis_of_sequences_and_images(case, sizes, by_layers, replayed):
     of_images = replace(case, shape=(*sizes, *case.shape))
     x, y = of_images.batch(26, 3)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from layer_cases import CASES as LAYERS
 from layer_cases import others_long
+from rows import thirds
 from sharing import share_every_step
 from test_recorded import ACTIONS, At, assert_same, data, inside, network, network_with, replayed
 
@@ -66,7 +67,7 @@ def compare(make, x, y, by_layers, between=None, **options):
     assert_same(*map(inside, models))
 
 
-@pytest.mark.parametrize("case", others_long(c for c in LAYERS if c.recorded), ids=str)
+@pytest.mark.parametrize("case", thirds(others_long(c for c in LAYERS if c.recorded), 2), ids=str)
 def test_any_layer_in_fits_one_after_the_other(case, by_layers, replayed):
     x, y = case.batch(26, 3)
     compare(lambda: network_with(case), x, y, by_layers, epochs=3)

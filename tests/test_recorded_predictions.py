@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from layer_cases import ALL
+from rows import thirds
 from sharing import at_once
 
 import backprop as bp
@@ -66,7 +67,7 @@ ALWAYS = {"dense", "relu", "sigmoid", "tanh", "softmax", "leaky_relu", "elu", "g
 """Layers of plain networks, which must be recorded: else nothing here would be tested."""
 
 
-@each("case", ALL)
+@each("case", thirds(ALL))
 def test_every_layer_gives_its_own_bits(case):
     if case.mask is not None:
         return

@@ -417,7 +417,7 @@ def endless():
 
 
 @pytest.mark.parametrize(
-    "at", [5, 8, 9, *(pytest.param(at, marks=pytest.mark.long) for at in (3, 13))]
+    "at", [5, 8, *(pytest.param(at, marks=pytest.mark.long) for at in (3, 9, 13))]
 )
 @pytest.mark.parametrize("save_freq", ["epoch", 1, 2])
 @pytest.mark.parametrize("kind", ["by number", "generator", "iterator", "rewinding", "shared"])

@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
-from rows import each
+from rows import each, thirds
 
 
 def test_every_row_that_fails_is_named() -> None:
@@ -90,3 +90,22 @@ def test_mistakes_in_a_table_are_found_where_it_stands() -> None:
     with pytest.raises(AssertionError, match="test does not take m"):
         each("m", [1])(test)
     assert not inspect.signature(each("n", [1])(test)).parameters
+
+
+@pytest.mark.parametrize("first", range(3))
+def test_every_third_row_is_short_and_all_are_there(first) -> None:
+    taken = []
+
+    @each("n", thirds(range(7), first))
+    def take(n):
+        taken.append(n)
+
+    take(is_long=False)
+    assert taken == list(range(first, 7, 3))
+    take(is_long=True)
+    assert sorted(taken) == list(range(7))
+
+
+def test_long_rows_stay_long() -> None:
+    long = pytest.param(0, marks=pytest.mark.long)
+    assert thirds([long, 1]) == [long, pytest.param(1, marks=pytest.mark.long)]

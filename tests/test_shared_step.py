@@ -7,6 +7,7 @@ from layer_cases import others_long
 from loss_cases import CASES as LOSSES
 from loss_cases import batch
 from optimizer_cases import EVERY
+from rows import thirds
 from sharing import share_every_step
 from test_recorded import ACTIONS, NOT_REPLAYED, At, compare, data, ending, network, network_with
 
@@ -40,7 +41,7 @@ def shared(request, monkeypatch):
     return found
 
 
-@pytest.mark.parametrize("case", others_long(c for c in LAYERS if c.recorded), ids=str)
+@pytest.mark.parametrize("case", thirds(others_long(c for c in LAYERS if c.recorded), 1), ids=str)
 def test_a_network_with_any_layer(case, shared, by_layers):
     x, y = case.batch(26, 3)
     compare(lambda: network_with(case), x, y, by_layers, batch_size=10)
@@ -49,7 +50,7 @@ def test_a_network_with_any_layer(case, shared, by_layers):
 
 @pytest.mark.filterwarnings("ignore:the outputs stand for classes")
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", thirds(LOSSES, 2), ids=lambda case: case.name)
 def test_a_network_with_any_loss(case, weighted, shared, by_layers):
     n_out = case.sizes[-1]
     _, y, w = batch(case, 26, n_out)
@@ -64,7 +65,7 @@ def test_a_network_with_any_loss(case, weighted, shared, by_layers):
     assert len(shared) == (0 if case.name in NOT_REPLAYED else 2)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", thirds(EVERY))
 def test_any_optimizer(name, shared, by_layers):
     kind, options = EVERY[name]
     x, y, _ = data()

@@ -64,6 +64,7 @@ def test_validation_and_weights_work_on_sparse_inputs() -> None:
     assert history.history["val_loss"][-1] == pytest.approx(direct[0], rel=1e-12)
 
 
+@pytest.mark.long
 def test_training_never_holds_a_tenth_of_the_dense_matrix() -> None:
     """20,000 features, 0.1 % filled, as a text might give."""
     n, d = 1000, 20_000

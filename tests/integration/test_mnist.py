@@ -12,6 +12,7 @@ from backprop.optimizers import SGD
 MNIST = Path(__file__).parents[3] / "shared" / "data"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not (MNIST / "mnist_train.npz").exists(), reason=f"no MNIST in {MNIST}")
 def test_five_epochs_reach_97_3_percent():
     (X, y), (X_test, y_test) = bp.datasets.load_mnist(MNIST)

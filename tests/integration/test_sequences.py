@@ -24,6 +24,7 @@ def marked_numbers(n: int, T: int, rng: np.random.Generator) -> tuple[Array, Arr
     return X, X[rows, first, :1] + X[rows, second, :1]
 
 
+@pytest.mark.long
 def test_an_lstm_learns_to_add_two_marked_numbers_of_fifty() -> None:
     rng = np.random.default_rng(1)
     X, y = marked_numbers(4000, 50, rng)

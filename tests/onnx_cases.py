@@ -9,11 +9,12 @@ layer, each with the reason. To add an operator, write its adapter and add it to
 """
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 
 from backprop import layers
 from backprop.layers import Layer
@@ -78,6 +79,12 @@ def cases(op_type: str) -> Iterator[NodeCase]:
             [next(arrays) if name else None for name in nodes[0].input],
             list(outputs),
         )
+
+
+def pools_long(op_types: Iterable[str]) -> list[Any]:
+    """As parameters; the standard computes its poolings window by window in Python, for seconds."""
+    long = ("AveragePool", "MaxPool")
+    return [pytest.param(o, marks=pytest.mark.long) if o in long else o for o in op_types]
 
 
 # ------------------------------------------------------------------------------------- adapters

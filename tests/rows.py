@@ -71,7 +71,9 @@ def each(names: str | tuple[str, ...], rows: Iterable[Any], ids: Ids = None) -> 
 
 def thirds(rows: Iterable[Any], first: int = 0) -> list[Any]:
     """The rows as parameters, of which the short run has every third, from ``first`` on."""
-    return [
-        row if isinstance(row, Row) or k % 3 == first else pytest.param(row, marks=pytest.mark.long)
-        for k, row in enumerate(rows)
-    ]
+    found = []
+    for k, row in enumerate(rows):
+        values = row if type(row) is tuple else (row,)
+        late = () if k % 3 == first else pytest.mark.long
+        found.append(row if isinstance(row, Row) else pytest.param(*values, marks=late))
+    return found

@@ -159,7 +159,9 @@ def test_batches_padded_to_their_own_lengths_train_as_one_padded_array(
 @pytest.mark.parametrize(
     ("kind", "every"),
     [
-        *(("words", True), ("unmasked", False), ("windows", False), ("numbers", True)),
+        *(("words", True), ("windows", False)),
+        pytest.param("unmasked", False, marks=pytest.mark.long),
+        pytest.param("numbers", True, marks=pytest.mark.long),
         pytest.param("words", False, marks=pytest.mark.long),
         pytest.param("unmasked", True, marks=pytest.mark.long),
         pytest.param("windows", True, marks=pytest.mark.long),

@@ -92,7 +92,7 @@ class Cut(Callback):
 
 
 @pytest.mark.parametrize(("optimizer", "changes"), CHANGES, ids=NAMES)
-@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("again", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_a_file_holds_what_the_next_step_needs(optimizer, changes, again, tmp_path):
     model = network(optimizer)
     fit(model)

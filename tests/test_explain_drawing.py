@@ -26,7 +26,8 @@ from backprop.plotting.nodes import short
 # --------------------------------------------------------------------------------------- pictures
 
 
-@pytest.mark.parametrize("units", [2, 12])  # as nodes, and as heat maps
+# as nodes, and as heat maps
+@pytest.mark.parametrize("units", [2, pytest.param(12, marks=pytest.mark.long)])
 def test_pass_that_overflows_is_drawn_too(units: int, tmp_path: Path) -> None:
     with np.errstate(over="ignore", invalid="ignore"):
         explanation = compiled(Dense(units), ReLU(), Dense(1)).explain([1e200, 1e200], [0.0])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from explained import assert_sound_latex, compiled
 from layer_cases import PACKAGE, Case
-from rows import each
+from rows import each, thirds
 
 import backprop as bp
 from backprop.explain import Explanation
@@ -138,7 +138,7 @@ def test_a_negative_factor_behind_another_is_in_brackets() -> None:
         assert len(operands) >= 2
 
 
-@each("case", PACKAGE, ids=str)
+@each("case", thirds(PACKAGE), ids=str)
 def test_formulas_of_every_layer_are_latex(case: Case, rng: np.random.Generator) -> None:
     model = bp.Sequential([bp.Input(case.shape), case.make()], seed=0, dtype="float64")
     model.compile("sgd", "mse")

@@ -72,7 +72,7 @@ def passes_inside_a_model(case, dtype, entries):
     assert case.integers or report["X"].checked
 
 
-@pytest.mark.parametrize("hidden", [Tanh, ReLU])
+@pytest.mark.parametrize("hidden", [Tanh, pytest.param(ReLU, marks=pytest.mark.long)])
 @each("loss", [case.make() for case in LOSSES], ids=repr)
 def test_every_loss_passes_behind_a_model(loss, hidden, rng):
     _, y = suitable(loss, (6, 3), rng, None, None)
@@ -334,7 +334,8 @@ ABOVE = {"dense_1.W", "dense_1.b", "X"}
     ids=lambda value: type(value[-2]).__name__ if isinstance(value, list) else None,
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("loss", ["mse", "rmse"])  # the second one by differences
+# the second one by differences
+@pytest.mark.parametrize("loss", ["mse", pytest.param("rmse", marks=pytest.mark.long)])
 def test_planted_mistake_is_found(parts, expected, words, dtype, loss):
     report = report_on([copy.deepcopy(part) for part in parts], loss, dtype=dtype)
     assert wrong(report) == expected, report

@@ -124,7 +124,7 @@ def test_more_padding_changes_nothing_of_batch_normalization(rng):
     np.testing.assert_allclose(model.parameters.values, other.parameters.values, rtol=1e-11)
 
 
-@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("body", thirds(BODIES, 1))
 def test_recorded_steps_and_models_trained_together(body, rng):
     X = np.tile(tokens(rng), (4, 1))
     y = rng.integers(0, 3, model_of(body).predict(X).shape[:-1])

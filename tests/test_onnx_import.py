@@ -8,7 +8,7 @@ import onnx.backend.test.case.node as node_cases
 import pytest
 from layer_cases import PACKAGE
 from onnx import TensorProto, helper, numpy_helper
-from onnx_cases import FILES, cases
+from onnx_cases import FILES, cases, pools_long
 from onnx_networks import NETWORKS, inputs_for
 from onnx_runs import case_and_inputs, in_reference, model_of
 from rows import each
@@ -290,7 +290,7 @@ def read_or_refused(path, operator):
     return None
 
 
-@pytest.mark.parametrize("operator", READ)
+@pytest.mark.parametrize("operator", pools_long(READ))
 def test_the_standards_cases_are_read_rightly_or_refused(operator, tmp_path):
     read = 0
     for case in cases(operator):

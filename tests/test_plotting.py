@@ -830,7 +830,9 @@ LABELLINGS = {
 
 
 @pytest.mark.parametrize("labels", LABELLINGS.values(), ids=LABELLINGS.keys())
-@pytest.mark.parametrize("verb", ["", "predict", "predict_proba"])
+@pytest.mark.parametrize(
+    "verb", ["", "predict_proba", pytest.param("predict", marks=pytest.mark.long)]
+)
 @pytest.mark.parametrize("from_logits", [False, True])
 def test_regions_take_the_labels_of_an_estimator(
     labels: list[Any], verb: str, from_logits: bool

@@ -154,7 +154,7 @@ def ending(case):
 
 
 @pytest.mark.filterwarnings("ignore:the outputs stand for classes")  # targets are drawn
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weighted", [True, pytest.param(False, marks=pytest.mark.long)])
 @pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
 def test_a_network_with_any_loss(case, weighted, by_layers, replayed):
     n_out = case.sizes[-1]
@@ -289,7 +289,13 @@ ACTIONS += (penalise_more, drop_a_number_of_numpys, freeze_a_parameter, begin_an
 ACTIONS += (replace_a_method, replace_a_method_of_the_model)
 
 
-@pytest.mark.parametrize("hook", ["on_epoch_begin", "on_train_batch_begin", "on_train_batch_end"])
+@pytest.mark.parametrize(
+    "hook",
+    [
+        *("on_epoch_begin", "on_train_batch_end"),
+        pytest.param("on_train_batch_begin", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.__name__)
 def test_what_callbacks_change_is_noticed(action, hook, by_layers, replayed):
     x, y, _ = data()

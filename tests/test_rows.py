@@ -109,3 +109,4 @@ def test_every_third_row_is_short_and_all_are_there(first) -> None:
 def test_long_rows_stay_long() -> None:
     long = pytest.param(0, marks=pytest.mark.long)
     assert thirds([long, 1]) == [long, pytest.param(1, marks=pytest.mark.long)]
+    assert thirds([(1, 2)]) == [pytest.param(1, 2)]

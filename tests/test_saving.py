@@ -15,7 +15,7 @@ import pytest
 from constructors import SAVED, public_classes, required
 from layer_cases import PACKAGE
 from programs import run
-from rows import each
+from rows import each, thirds
 from scripts import classes, classifier
 
 import backprop as bp
@@ -319,7 +319,7 @@ def test_every_layer_computes_the_same_from_a_file(case, path):
 
 
 @pytest.mark.parametrize("use_ema", [False, True])
-@pytest.mark.parametrize("kind", public_classes("optimizers").values())
+@pytest.mark.parametrize("kind", thirds(public_classes("optimizers").values()))
 def test_every_optimizer_goes_on_with_the_same_bits(kind, use_ema, path):
     common = {"weight_decay": 0.01, "use_ema": use_ema}
     if kind is LBFGS:

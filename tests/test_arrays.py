@@ -1076,3 +1076,12 @@ def test_sparse_vectors_are_told_how_they_become_vectors(shape):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of one iteration
                 call(eval(advice, {name: given}))
+
+
+def test_the_code_for_a_column_of_images_beside_numbers_can_be_run():
+    x = pd.DataFrame({"image": list(X.reshape(N, -1, 1)), "age": 1.0})
+    with pytest.raises(ValueError, match="its column 'image' holds arrays of shape") as caught:
+        classifier().fit(x, Y, verbose=0)
+    code = re.findall(r"pass (.*) instead", str(caught.value))[0]
+    np.testing.assert_array_equal(eval(code)[:, -1], 1.0)
+    classifier().fit(eval(code), Y, verbose=0)

@@ -329,3 +329,18 @@ def test_a_softmax_is_advised_of_several_outputs_alone(loss):
     words = r"end it with Sigmoid\(\), or several outputs with a Softmax\(\)\.$"
     with pytest.raises(ValueError, match=words):
         model.fit(np.ones((6, 2)), np.ones(6), verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("layers", "y"),
+    [
+        ([Dense(16), Dense(10), Flatten(), Softmax()], np.eye(10)[np.arange(6)]),
+        ([Conv2D(10, 3), Flatten(), Softmax()], np.eye(10)[np.arange(6)]),
+    ],
+)
+def test_outputs_that_are_flattened_at_the_end_are_explained(layers, y):
+    X = np.random.default_rng(0).normal(size=(6, 8, 8, 1))
+    model = bp.Sequential(layers, seed=0)
+    model.compile("sgd", "categorical_crossentropy")
+    with pytest.raises(ValueError, match=r"of all places .* put Flatten '.*front"):
+        model.fit(X, y, verbose=0)

@@ -543,3 +543,30 @@ def test_names_of_other_numbers_in_logs_and_names_of_files(name):
     model = bp.Sequential([Dense(1)])
     with pytest.raises(ValueError, match=f"one of the metrics is called '{name}'"):
         model.compile("sgd", "mse", metrics=[FunctionMetric(lambda y, p: 0.0, name)])
+
+
+@pytest.mark.parametrize(
+    ("metric", "other"),
+    [
+        ("categorical_focal_crossentropy", "binary_crossentropy"),
+        ("kl_divergence", "binary_crossentropy"),
+        (metrics.LossMetric(bp.losses.CosineSimilarity()), "mse"),
+        ("categorical_hinge", "hinge"),
+    ],
+)
+def test_a_loss_that_compares_outputs_is_no_metric_of_one_and_named_as_a_metric(metric, other):
+    model = bp.Sequential([Dense(1), Sigmoid()], seed=0)
+    model.compile("sgd", "binary_crossentropy", metrics=[metric])
+    with pytest.raises(ValueError, match=rf"^metric '.*there is one: take '{other}'\.$"):
+        model.fit(np.ones((8, 3)), np.arange(8) % 2, verbose=0)
+
+
+def test_top_k_of_as_many_outputs_is_right_beside_thresholds_alone():
+    y, p = np.array([[1.0], [0.0], [1.0]]), np.array([[0.9], [0.8], [0.2]])
+    both = Precision(0.5, top_k=1)
+    both.update(p, y)
+    assert both.result() == 0.5
+    with pytest.raises(ValueError, match="all of them are chosen: leave it out"):
+        Precision(top_k=1).update(p, y)
+    with pytest.raises(ValueError, match="pass a smaller top_k, or thresholds"):
+        Precision(top_k=2).update(np.eye(2), np.eye(2))

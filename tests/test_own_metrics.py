@@ -507,3 +507,30 @@ def test_one_number_in_an_array_is_refused_for_batches_of_one_sample_too():
     for size in (1, 7):
         with pytest.raises(ValueError, match="'worst': the function must return a number, or one"):
             model.fit(np.ones((20, 3)), np.arange(20.0), batch_size=size, verbose=0)
+
+
+def test_a_function_that_fails_on_infinite_predictions_is_nan():
+    def fails(y_true, y_pred):
+        if not np.isfinite(y_pred).all():
+            raise ValueError("Input contains infinity")
+        return float(np.mean(y_pred))
+
+    metric = bp.metrics.FunctionMetric(fails)
+    metric.update(np.array([[1.0], [np.inf]]), np.zeros((2, 1)))
+    assert np.isnan(metric.result())
+
+
+def test_a_function_that_fails_on_its_weights_is_told_of_them():
+    def fails(y_true, y_pred, sample_weight=None):
+        if sample_weight is not None and sample_weight.ndim > 1:
+            raise ValueError("Sample weights must be 1D")
+        return float(np.mean(y_pred))
+
+    model = bp.Sequential([bp.layers.Dense(2)], seed=0)
+    model.compile("sgd", "mse", weighted_metrics=[fails])
+    with pytest.raises(ValueError, match="must be 1D") as caught:
+        model.fit(np.ones((8, 3)), np.ones((8, 2)), sample_weight=np.ones((8, 2)), verbose=0)
+    (note,) = caught.value.__notes__
+    assert note.endswith(
+        "with weights of shape (8, 2). If it needs one for each sample, pass such weights."
+    )

@@ -659,6 +659,59 @@ def test_weights_of_integers_are_warned_of_and_indices_are_not(rng):
         model.fit(rng.normal(size=(6, 4)), np.ones(6), verbose=0)
 
 
+LINEAR = """
+class Linear(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.WEIGHT = np.arange(16).reshape(4, 4)
+
+    def forward(self, X, training=False):
+        if training:
+            self.X = X
+        return X @ self.WEIGHT
+
+    def backward(self, delta):
+        self.GRADIENT = self.X.T @ delta
+        return delta @ self.WEIGHT.T
+"""
+
+
+@pytest.mark.parametrize(
+    ("weight", "gradient"),
+    [("w", "grad"), ("w", "g"), ("weights", "dW"), ("weights", "weight_grads"), ("a", "dgamma")],
+)
+def test_weights_of_integers_are_warned_of_whatever_their_gradient_is_called(weight, gradient, rng):
+    names = {"np": np, "layers": layers, "__name__": "users"}
+    exec(LINEAR.replace("WEIGHT", weight).replace("GRADIENT", gradient), names)
+    with pytest.warns(RuntimeWarning, match=rf"reads self\.{weight}, which is no parameter"):
+        assert check_layer(names["Linear"](), 4).ok
+    model = bp.Sequential([names["Linear"]()], seed=0)
+    model.compile("sgd", "mse")
+    with pytest.warns(RuntimeWarning, match=rf"are no parameters, self\.{weight}:"):
+        model.fit(rng.normal(size=(6, 4)), np.ones((6, 4)), verbose=0)
+
+
+def test_weights_in_a_tuple_are_told_to_stand_in_a_list(rng):
+    class InTuple(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.ws = (np.eye(4), np.zeros(4))
+
+        def forward(self, X, training=False):
+            if training:
+                self.X = X
+            return X @ self.ws[0] + self.ws[1]
+
+        def backward(self, delta):
+            self.grads = (self.X.T @ delta, delta.sum(0))
+            return delta @ self.ws[0].T
+
+    model = bp.Sequential([InTuple()], seed=0)
+    model.compile("sgd", "mse")
+    with pytest.warns(RuntimeWarning, match=r"Make self\.ws a list, and write self\.ws\[0\] = "):
+        model.fit(rng.normal(size=(6, 4)), np.ones((6, 4)), verbose=0)
+
+
 def test_registered_constants_and_what_backward_needs_are_no_such_weights():
     class Registered(Unregistered):
         def keep(self, W):

@@ -931,7 +931,8 @@ def test_regions_ask_in_the_dtype_of_the_samples() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"X": np.ones((4, 3))}, r"two columns.*\(4, 3\)"),
+        ({"X": np.ones((4, 3))}, r"two columns.*\(4, 3\): pass two columns, .*np\.c_\[points"),
+        ({"predict": bp.Sequential([bp.Input(3), bp.layers.Dense(1)])}, r"samples of shape \(3,\)"),
         ({"y": np.eye(4)}, "y must hold one class index"),
         ({"resolution": 1}, "resolution must be an integer of 2 or more"),
         ({"predict": lambda p: 5 * p}, "softmax or sigmoid"),

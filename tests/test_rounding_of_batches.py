@@ -42,6 +42,14 @@ def said(call):
     return [each for each in messages if not each.startswith("the loss of the first step")]
 
 
+def test_a_pass_laid_open_says_it():
+    model = model_of()
+    model.build((None, 1))
+    assert "of it is left" in said(lambda: model.explain(X[:5, :1], LATE[:5]))[0]
+    assert said(lambda: model.explain(LATE[:5, np.newaxis], Y[:5]))[0].startswith("X varies by 4 ")
+    assert said(lambda: model.explain(X[:5, :1], Y[:5])) == []
+
+
 VERBS = {
     "fit": lambda x, y, dtype: model_of(dtype).fit(batches(x, y), verbose=0),
     "function": lambda x, y, dtype: model_of(dtype).fit(lambda: batches(x, y), verbose=0),

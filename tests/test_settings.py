@@ -187,6 +187,14 @@ def test_what_is_assigned_is_what_the_constructor_would_have_made_of_it():
 
 
 IGNORED = {
+    "text of a derivative": (lambda: LeakyReLU(0.1), "slope", 0.9, "set negative_slope"),
+    "text of ReLU's": (ReLU, "slope", 0.9, "slope of ReLU cannot be assigned: set negative_slope"),
+    "what a layer is": (lambda: Dense(3), "takes_mask", True, "assigned: the package sets it"),
+    "search of others": (Adam, "max_iterations", 3, "others have it, such as LBFGS"),
+    "threshold of a loss": (losses.BinaryCrossentropy, "decision_threshold", 0.3, "cannot be"),
+    "threshold of a hinge": (losses.Hinge, "decision_threshold", 0.3, "cannot be assigned"),
+    "list of layers": (lambda: trained().layers, "trainable", False, r"in …: each\.trainable = …"),
+    "list of metrics": (lambda: trained().metrics, "threshold", 0.3, r"each\.threshold = …"),
     "units": (lambda: built(Dense(3)), "units", 4, "is built"),
     "regularizer": (lambda: built(Dense(3)), "kernel_regularizer", "l2", "make a new layer"),
     "constraint": (lambda: built(Dense(3)), "bias_constraint", "non_neg", "is built"),
@@ -249,6 +257,15 @@ def test_an_assignment_that_nobody_would_read_is_an_error(make, name, value, wor
     with pytest.raises(AttributeError, match=words) as caught:
         setattr(made, name, value)
     assert caught.traceback[-1].path.is_relative_to(PACKAGE)
+
+
+def test_a_metric_may_be_told_which_way_it_is_better():
+    metric, stopping = metrics.Mean("mean"), EarlyStopping("mean")
+    metric.better = "larger"
+    model = model_with()
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=[metric])
+    model.fit(X, Y, epochs=2, verbose=0, callbacks=[stopping])
+    assert stopping.rises
 
 
 def test_another_mode_holds_from_now_on():

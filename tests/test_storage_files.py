@@ -223,7 +223,14 @@ OTHERS = {
         "it holds the arrays W, b, which np.load reads",
     ),
     "one array": (lambda path: np.save(path, np.ones(3)), "a single array, which np.load reads"),
-    "objects": (lambda path: np.savez(path, a=np.array([None])), "it holds the arrays a"),
+    "objects": (
+        lambda path: np.savez(path, b=np.ones(1), a=np.array([None])),
+        "it holds the arrays b, a, with a pickle of Python objects, which is never opened",
+    ),
+    "one array of objects": (
+        lambda path: np.save(path, np.array([None])),
+        "it holds a pickle of Python objects, which is never opened here",
+    ),
     "cut off": (cut_off, "it was cut off"),
 }
 

@@ -13,6 +13,7 @@ ALIASES = {
     "tau": "q",
     "sep": "separator",
     "alpha": "negative_slope",
+    "slope": "negative_slope",
     "std": "stddev",
     "min_learning_rate": "min_lr",
     "running_mean": "moving_mean",

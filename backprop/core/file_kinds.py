@@ -9,9 +9,11 @@ from backprop.core.errors import CorruptFileError
 DAMAGED = "it was cut off, or changed after it was written"
 """What is said of a file that was ours, or that of somebody else, before it was damaged."""
 
+NOT_OPENED = "which is never opened here, since reading one may run any code"
+
 STARTS = {
     b"": "it is empty",
-    b"\x80": "it is a pickle, which is never opened here, since reading one may run any code",
+    b"\x80": f"it is a pickle, {NOT_OPENED}",
     b"\x93NUMPY": "it holds a single array, which np.load reads",
     b"\x89HDF": "it is an HDF5 file, as Keras writes them: make the model here and call "
     "model.load_weights(path)",
@@ -63,9 +65,12 @@ def kind_of_file(path: str | os.PathLike[str], ours: str | None = None) -> str:
 def foreign_kind(path: str | os.PathLike[str], ours: str | None = None) -> str:
     """What a file seems to be by its first bytes; empty if they say nothing (see above)."""
     with open(path, "rb") as file:
-        start = file.read(9)
+        head = file.read(100)
+    start = head[:9]
     if start.startswith(b"PK"):
         return kind_of_archive(path, ours)
+    if b"'descr': '|O'" in head:
+        return f"it holds a pickle of Python objects, {NOT_OPENED}"
     for bytes_, kind in STARTS.items():
         if start == bytes_ or (bytes_ and start.startswith(bytes_)):
             return kind
@@ -115,8 +120,9 @@ def kind_of_archive(path: str | os.PathLike[str], ours: str | None = None) -> st
                 # what would grow without bounds is not unpacked just to say what it is
                 small = sum(member.file_size for member in archive.infolist()) <= 20 * size
                 whole = small and ours not in names and archive.testzip() is None
+                objects = whole and any(b"'descr': '|O'" in archive.read(n)[:100] for n in names)
     except Exception:  # whatever zipfile and zlib make of damage
-        names, whole = [], False
+        names, whole, objects = [], False, False
     if not whole:
         return DAMAGED
     if {"config.json", "metadata.json"} <= set(names):
@@ -135,4 +141,6 @@ def kind_of_archive(path: str | os.PathLike[str], ours: str | None = None) -> st
     shown = ", ".join(arrays[:5]) + (", …" if len(arrays) > 5 else "")
     if not arrays:
         return "it is an archive of something else"
+    if objects:
+        return f"it holds the arrays {shown}, with a pickle of Python objects, {NOT_OPENED}"
     return f"it holds the arrays {shown}, which np.load reads"

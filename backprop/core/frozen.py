@@ -54,6 +54,12 @@ class FixedList(list[T]):
         super().__init__(items)
         self._advice = advice
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if name != "_advice":
+            each = "for each in …: each"
+            raise AttributeError(f"nobody reads {name!r} of this list: write {each}.{name} = …")
+        super().__setattr__(name, value)
+
     def __reduce__(self) -> Any:
         return type(self), ([*self], self._advice)
 

@@ -51,9 +51,6 @@ ELSEWHERE = {
 }
 """Names from other libraries in small letters, and what they are called here."""
 
-AT_ONCE = ("constraints", "initializers", "regularizers")
-"""The modules of the package whose names are loaded with it."""
-
 
 def lazy_names(
     folder: str, **names: Sequence[str]
@@ -87,8 +84,7 @@ def lazy_names(
         return sorted({*vars(sys.modules[folder]), *file_of})
 
     sys.modules[folder].__class__ = NotCalled
-    for each in AT_ONCE if folder == PACKAGE else ():
-        sys.modules[f"{PACKAGE}.{each}"].__class__ = Answering
+    set_again(sys.modules[folder])
     if "pdoc" in sys.modules:  # it looks at the names of a folder without asking for them
         vars(sys.modules[folder]).update({name: getattr_(name) for name in file_of})
     return getattr_, dir_, sorted(file_of)
@@ -106,6 +102,20 @@ class NotCalled(ModuleType):
                     raise TypeError(f"module {self.__name__!r} is not called: write {place}.{each}")
         raise TypeError(f"module {self.__name__!r} is not called")
 
+    def __setattr__(self, name: str, value: object) -> None:
+        """Python sets each file that is imported, by whomever, in its folder."""
+        if type(value) is ModuleType and value.__name__ == f"{self.__name__}.{name}":
+            value.__class__ = Answering
+            set_again(value)
+        super().__setattr__(name, value)
+
+
+def set_again(folder: ModuleType) -> None:
+    """Sets the files that were imported before their folder had its class."""
+    for name, held in vars(folder).copy().items() if "__path__" in vars(folder) else ():
+        if type(held) is ModuleType:
+            setattr(folder, name, held)
+
 
 class Answering(NotCalled):
     """A module whose names are all there."""
@@ -122,9 +132,7 @@ def refuse(folder: str, name: str) -> NoReturn:
 
 def load(path: str) -> ModuleType:
     """A file of the package."""
-    module = import_module(path)
-    module.__class__ = Answering
-    return module
+    return import_module(path)
 
 
 @lru_cache(256)

@@ -7,6 +7,7 @@ without a word. Classes of the package alone are watched: in classes of one's ow
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, Self
@@ -104,6 +105,7 @@ class Settings:
         any_name: Whether the constructor looks at the names of its arguments itself.
         stores_more: Whether the code of the class keeps attributes that are no arguments, and that
             may be assigned.
+        each_its_own: What is said of the class, and may be assigned to an object all the same.
         watched: Whether names that are assigned are looked at; not worth it in a class of the
             package's own use, to which every step assigns.
         loose: What to write where layers or sizes came one by one; see ``check_brackets``.
@@ -113,6 +115,7 @@ class Settings:
 
     any_name = False
     of_package = stores_more = watched = True
+    each_its_own: tuple[str, ...] = ()
     instead: Mapping[str, str] = {}
     not_taken: Mapping[str, str] = {}
     loose = ""
@@ -223,16 +226,22 @@ def remade(made: Any, **changed: Any) -> Any:
 def assigned(kind: type[Any]) -> frozenset[str]:
     """The names that the code of a class of the package may assign to, its constructor's at least.
 
-    Those of methods, and of properties that cannot be assigned to, are not among them.
+    Those of methods, of properties that cannot be assigned to, and of what is the same for all
+    objects of the class, such as its formulas, are not among them.
     """
-    names = there_are(kind)
-    for base in filter(from_package, kind.__mro__ if kind.stores_more else ()):
-        names |= stores_in(base)
+    names, stored = there_are(kind), set[str]()
+    for base in filter(from_package, kind.__mro__):
+        stored |= stores_in(base)
+    if kind.stores_more:
+        names |= stored
+    settable = {n for base in kind.__mro__ for n, v in vars(base).items() if hasattr(v, "__set__")}
+    settable |= {*kind.each_its_own}
     there = {name: getattr(kind, name, None) for name in names}
     return frozenset(
         name
         for name, held in there.items()
         if not (is_fixed(held) or isinstance(held, FunctionType))
+        and (name in stored or takes(kind, name) or name in settable)
     )
 
 
@@ -250,25 +259,29 @@ def check_read(made: Any, name: str, value: Any) -> None:
     """Checks that somebody reads an attribute.
 
     Raises:
-        AttributeError: It is a property that cannot be assigned to, or it is not known; or it is a
-            method, and the value cannot be called.
+        AttributeError: It is a property that cannot be assigned to, belongs to the class, or is not
+            known; or it is a method, and the value cannot be called.
     """
-    kind = type(made)
+    kind: Any = type(made)
     if not kind.of_package:
         return
     if is_fixed(getattr(kind, name, None)):
         advice = made.instead.get(name, "it follows from others")
         raise AttributeError(f"{name} cannot be assigned: {advice}.")
-    if isinstance(getattr(kind, name, None), FunctionType) and not callable(value):
+    if isinstance(getattr(kind, name, None), FunctionType):
+        if callable(value):
+            return
         raise AttributeError(f"{name} of {kind.__name__} is a method, and cannot be {said(value)}.")
-    if hasattr(kind, name):
+    by = str(sys._getframe(2).f_globals.get("__package__")).partition(".")[0]
+    if hasattr(kind, name) and by == PACKAGE:  # whose own code sets what others may not
         return
     import difflib  # slow to load, and needed here alone
 
     known = [
         each
-        for each in {*vars(made), *there_are(kind)}
+        for each in {*vars(made), *assigned(kind)}
         if each[0] != "_"
+        and each != name
         and each not in vars(Settings)
         and not is_fixed(there := getattr(kind, each, None))
         and not (isinstance(there, Setting) and not takes(kind, each))
@@ -286,6 +299,9 @@ def check_read(made: Any, name: str, value: Any) -> None:
         advice = f"set {found[0]}"
     if advice.startswith("set ") and (refused := refusal(made, advice[4:])):
         advice = f"it is {advice[4:]} here. {refused.rstrip('.')}"
+    if hasattr(kind, name):
+        advice = advice or "the package sets it"
+        raise AttributeError(f"{name} of {kind.__name__} cannot be assigned: {advice}.")
     advice = advice or "names of your own may begin with _"
     raise AttributeError(f"nobody reads {name!r} of {kind.__name__}: {advice}.")
 

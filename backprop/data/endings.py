@@ -1,11 +1,12 @@
 """Whether metrics can take what a model ends with, and whether that can change."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from backprop.core.errors import ShapeError
 from backprop.core.own_functions import interval_of
 from backprop.core.types import Shape
 from backprop.layers import Layer
+from backprop.layers.chain import unfold
 from backprop.losses import Loss
 from backprop.metrics import LossMetric, Metric
 from backprop.metrics.decisions import check_thresholds
@@ -48,3 +49,17 @@ def check_not_alone(layer: Layer, output_shape: Shape, where: str = "ends with")
             f"their logarithms: one alone never changes. A single output takes Sigmoid(); two "
             f"classes can have two outputs."
         )
+
+
+def about_flattened(layers: Sequence[Layer], output_shape: Shape) -> str:
+    """What to do where the outputs are those of all rows or steps of a sample, side by side."""
+    for layer in reversed([each for each in unfold(layers) if not each.is_activation]):
+        if type(layer).make_parameters is not Layer.make_parameters:
+            break
+        if layer.rearranges and len(output_shape) == 1:
+            return (
+                f" These {output_shape[0]} outputs are those of all places of a sample, side by "
+                f"side: for one prediction a sample put {layer} in front of the last layer with "
+                f"weights."
+            )
+    return ""

@@ -18,7 +18,7 @@ from backprop.core.rounding import warn_of_rounding
 from backprop.core.types import Shape
 from backprop.data.answers import warn_of_no_answers
 from backprop.data.batches import Batches
-from backprop.data.endings import check_endings, check_not_alone
+from backprop.data.endings import about_flattened, check_endings, check_not_alone
 from backprop.data.forms import is_batch, is_pair
 from backprop.data.inputs import check_inputs
 from backprop.data.items import drawn_once, makes_batches
@@ -89,7 +89,8 @@ def check(
             metric.check(output_shape, data.y, data.weight)
     except (TypeError, ValueError) as error:  # of a loss or a metric, which know no prefix
         if isinstance(error, ShapeError):
-            error.args = (f"{error}{about_own_shape(model.layers)}",)
+            hint = about_own_shape(model.layers) or about_flattened(model.layers, output_shape)
+            error.args = (f"{error}{hint}",)
         if not str(error).startswith(prefix):
             error.args = (f"{prefix}data: {error}",)
         raise

@@ -8,6 +8,7 @@ import numpy as np
 
 from backprop.core.arrays import to_array
 from backprop.core.frames import check_columns
+from backprop.core.rounding import warn_of_rounding
 from backprop.core.types import Array, Shape
 from backprop.data.inputs import check_inputs
 from backprop.data.samples import Data
@@ -200,6 +201,8 @@ def _check(model: Explainable, X: Any, y: Any, sample_weight: Any) -> Data:
     X = check_inputs(X, model.input_shape, model.layers, "X", model.dtype)
     model.build((None, *X.shape[1:]))
     data = check(model, X, y, sample_weight)
+    warn_of_rounding(array, "X", model.dtype)
+    warn_of_rounding(data.given, "y", model.dtype)
     return Data(data.X.astype(model.dtype), data.y, data.weight)
 
 

@@ -46,7 +46,7 @@ def unregistered(layer: Layer, X: Array) -> list[str]:
         trial = copy.deepcopy(layer)
         if differs(trial, X, dict(objects_in(trial))[path], expected):
             found.append(f"self{path}")
-    found += (f"self{path}" for path in integers_with_gradients(layer, X))
+    found += (f"self{path}" for path in integers_with_gradients(layer, X, bool(found)))
     found += (f"self.{name}" for name in numbers_with_gradients(layer, X, expected))
     layers = [part for _, part in objects_in(layer) if isinstance(part, Layer)]
     for kind in dict.fromkeys(map(type, layers)):

@@ -33,14 +33,16 @@ class ReLUOptions(Activation):
             if max_value is not None:
                 line, limit = f"min({line}, {max_value:g})", f" ⊙ [{{z}} < {max_value:g}]"
             low = -math.inf if self.negative_slope else 0.0
-            self.interval = low, math.inf if max_value is None else max_value
-            self.definition = f"relu(z) = {line} + {s} min(z − {t}, 0)"
-            self.slope = f"[{{z}} > {t}]{limit} + {s} [{{z}} ≤ {t}]"
+            vars(self).update(  # which users cannot assign to
+                interval=(low, math.inf if max_value is None else max_value),
+                definition=f"relu(z) = {line} + {s} min(z − {t}, 0)",
+                slope=f"[{{z}} > {t}]{limit} + {s} [{{z}} ≤ {t}]",
+            )
 
     def setting_changed(self, trial: "ReLUOptions") -> None:
         """Takes what follows from the options."""
         for name in ("_plain", "interval", "definition", "slope"):
-            setattr(self, name, getattr(trial, name))
+            vars(self)[name] = getattr(trial, name)
 
     def f_with_options(self, Z: Array, out: Array | None) -> Array:
         """min(Z, m) [Z > t] + s min(Z − t, 0)."""

@@ -18,6 +18,9 @@ from backprop.layers.base import Layer
 OWN = re.compile(r"\.\w+(\[[^]]*\])*")
 """The way to what a layer holds itself: ``.W``, ``.params['W']``, and not ``.inner[0].W``."""
 
+GRADIENT = re.compile("g|d([A-Z]|gamma|beta|w|b).*|.*grad.*", re.DOTALL)
+"""What gradients are called, whatever the weight is called."""
+
 Made = tuple[Array | None, Array | None, Any]
 """The outputs of an inference and a training pass, and the penalty of that."""
 
@@ -47,15 +50,18 @@ def warn_of_unregistered(layer: Layer, X: Array) -> None:
     found: list[str] = []
     with suppress(Exception), np.errstate(all="ignore"):  # of the user's code: it may be any
         found += weights_with_gradients(layer, X)
-    found += integers_with_gradients(layer, X)
+    found += integers_with_gradients(layer, X, bool(found))
     if not found or not layer.trainable:
         return
     which = f"self{found[0]}"
     name = re.findall("[^][.']+", which)[-1]
+    holder = found[0].partition("[")[0]
+    fixed = isinstance(getattr(layer, holder[1:], None), tuple)
+    first = f"Make self{holder} a list, and write" if fixed else "Write"
     console.warn(
         f"{layer} has weights that are no parameters, self{', self'.join(found)}: "
         f"its backward makes their gradients or changes them, but no optimizer trains them, and no "
-        f"file has them. Write {which} = self.add_parameter({name!r}, shape) in make_parameters, "
+        f"file has them. {first} {which} = self.add_parameter({name!r}, shape) in make_parameters, "
         f"compute with {which}.value, and let backward write into {which}.gradient[...]."
     )
 
@@ -85,10 +91,15 @@ def weights_with_gradients(layer: Layer, X: Array) -> Iterator[str]:
             yield path
 
 
-def integers_with_gradients(layer: Layer, X: Array) -> list[str]:
+def integers_with_gradients(layer: Layer, X: Array, explained: bool) -> list[str]:
     """The ways to arrays of integers that are such weights, as ``np.array([[1, 2], [3, 4]])`` is.
 
     They are looked at in a copy in which they are floats; what needs integers fails there.
+
+    Args:
+        layer: The layer.
+        X: Its inputs.
+        explained: Whether there are weights of floats, whose gradients may be those that are kept.
     """
     if not (found := dict(integers_in(layer))):
         return []
@@ -99,13 +110,16 @@ def integers_with_gradients(layer: Layer, X: Array) -> list[str]:
     with suppress(Exception), np.errstate(all="ignore"):  # of the user's code: it may be any
         ways += weights_with_gradients(twin, X)
     # indices may have the shape of a gradient, too, but none is called after them
-    return [path for path in ways if path in found and (path[-1] == "]" or named(layer, path[1:]))]
-
-
-def named(layer: Layer, name: str) -> bool:
-    """Whether the layer's code keeps something that is called after an attribute: ``dW``."""
     kept = set(vars(layer)).union(*(stores_in(kind) for kind in type(layer).__mro__))
-    return any(each != name and is_called_after(each, name) for each in kept)
+    kept -= {*vars(Layer()), *dir(Layer)}
+    if not explained and any(map(GRADIENT.fullmatch, kept)):
+        return [path for path in ways if path in found]
+    return [
+        path
+        for path in ways
+        if path in found
+        and (path[-1] == "]" or any(is_called_after(each, path[1:]) for each in kept - {path[1:]}))
+    ]
 
 
 def is_called_after(gradient: str, name: str) -> bool:

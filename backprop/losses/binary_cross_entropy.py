@@ -54,7 +54,11 @@ class BinaryCrossentropy(CrossEntropy):
     def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         super().__init__(from_logits)
         self.label_smoothing = check_number(label_smoothing, "label_smoothing", below=1)
-        self.decision_threshold = 0.0 if from_logits else None
+
+    @property
+    def decision_threshold(self) -> float | None:
+        """Of logits it is 0, where σ is ½."""
+        return 0.0 if self.from_logits else None
 
     def advise_ending(self, interval: Interval) -> str:
         """Numbers of one sign are no logits: σ of them is never below ½, or never above."""

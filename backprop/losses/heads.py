@@ -40,8 +40,8 @@ class MatchedHead(Loss):
     def __init__(self, activation: Any, loss: CrossEntropy) -> None:
         super().__init__()
         self.activation = activation
-        self.loss = loss
         self.formula = loss.logit_formula
+        self.loss = loss  # from here on what is assigned is the loss's, if it takes it
         self._guess: Array | None = None
         self._partition: Partition = None
         self._made: Any = None  # A, and not that of a forward of the activation's own
@@ -59,7 +59,8 @@ class MatchedHead(Loss):
         elif "loss" in vars(self) and takes(type(self.loss), name):
             setattr(self.loss, name, value)
         else:
-            if "loss" in vars(self) and name not in vars(self):  # who misspells means the loss
+            known = name in vars(self) or hasattr(type(self), name)
+            if "loss" in vars(self) and not known:  # who misspells means the loss
                 check_read(self.loss, name, value)
             super().__setattr__(name, value)
 

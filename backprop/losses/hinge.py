@@ -30,8 +30,12 @@ class Hinge(Loss):
         definition="t = {y} − [{y} = 0]",
     )
 
-    decision_threshold = 0.0
     over_outputs = "mean"
+
+    @property
+    def decision_threshold(self) -> float | None:
+        """The middle of −1 and 1."""
+        return 0.0
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Labels of two kinds.

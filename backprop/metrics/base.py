@@ -62,7 +62,7 @@ class Metric(KnowsVerbs, Settings):
     """
 
     better: Literal["larger", "smaller"] | None = None
-    several = False
+    each_its_own, several = ("better", "ignored", "outputs"), False
     name: Any = Checked(check_free_name)
     weighted: Any = Checked(check_flag)
     outputs: Outputs | None = None

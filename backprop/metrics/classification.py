@@ -135,11 +135,12 @@ class DecisionMetric(Metric):
         """Which outputs are chosen, by each of the thresholds."""
         among: Any = True
         if self.top_k is not None:
-            if self.top_k >= P.shape[1]:
+            K = P.shape[1]
+            if self.top_k >= K and self._thresholds is None:
+                advice = "pass a smaller top_k, or thresholds" if K > 1 else "leave it out"
                 raise ValueError(
-                    f"metric {self.name!r} has top_k={self.top_k}, and the model {P.shape[1]} "
-                    f"outputs, so that all of them are chosen: pass a smaller top_k, or a "
-                    f"threshold."
+                    f"metric {self.name!r} has top_k={self.top_k}, and the model {K} "
+                    f"output{'s' * (K > 1)}, so that all of them are chosen: {advice}."
                 )
             largest = np.argsort(-P, axis=1, kind="stable")[:, : self.top_k]
             among = (largest[..., np.newaxis] == np.arange(P.shape[1])).any(axis=1)

@@ -1,6 +1,7 @@
 """Metrics made of functions, of one's own or of another library."""
 
 import inspect
+import math
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -152,12 +153,18 @@ class FunctionMetric(MeanMetric):
         try:
             return self.function(Y.copy(), P.copy(), **options)
         except Exception as error:
+            if P.dtype.kind == "f" and not np.isfinite(P).all():
+                return math.nan  # of a training that diverges, which is told of elsewhere
             many = P.ndim > 1 and P.shape[-1] > 1
             classes = "y_pred.argmax(axis=-1)" if many else "y_pred > 0.5"
+            advice = f"If it needs classes, pass a function of your own, which gives it {classes}."
+            w = options.get("sample_weight")
+            weights = "" if w is None else f", with weights of shape {w.shape}"
+            if w is not None and w.ndim > 1:
+                advice = "If it needs one for each sample, pass such weights."
             error.add_note(
                 f"metric {self.name!r}: its function was called with y_true of shape {Y.shape} and "
-                f"y_pred of shape {P.shape}, the outputs of the model. If it needs classes, pass a "
-                f"function of your own, which gives it {classes}."
+                f"y_pred of shape {P.shape}, the outputs of the model{weights}. {advice}"
             )
             raise
 

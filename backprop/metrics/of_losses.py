@@ -1,5 +1,6 @@
 """Losses as metrics: for those that have no metric of their own."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,7 @@ class LossMetric(MeanMetric):
         with np.errstate(all="ignore"):
             lost = target.dtype.kind in "fiu" and (target.astype(P.dtype) != target).any()
         P = P.astype(np.result_type(P, target)) if lost else P
+        self._check_outputs(P.shape[1:])
         Y = self._own.check_target(target, P.shape[1:], P.dtype)
         found: Array = self._own.sample_losses(P, Y, each)
         return found * P.shape[-1] if each and self._own.over_outputs == "sum" else found
@@ -86,4 +88,18 @@ class LossMetric(MeanMetric):
 
     def check_targets(self, output_shape: Shape, target: Array) -> None:
         """Has the loss look at all targets."""
+        self._check_outputs(output_shape)
         self.loss.apart().check_target(target, output_shape, "float64")
+
+    def _check_outputs(self, output_shape: Shape) -> None:
+        """Checks that there are several outputs where the loss compares them with each other.
+
+        Raises:
+            ShapeError: There is one.
+        """
+        other = re.findall(r"loss=('\w+')", self._own.instead_of_one)
+        if other and output_shape[-1:] == (1,):
+            raise ShapeError(
+                f"metric {self.name!r} compares the outputs of a sample with each other, but there "
+                f"is one: take {other[-1]}."
+            )

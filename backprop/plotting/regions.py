@@ -140,9 +140,13 @@ def plane(predict: Any, X: Array, y: Array, resolution: int) -> Plane:
         )
     check_function(predict, "X", "predict")
     samples = finite_array("X", X, 2)
-    if samples.shape[1] != 2:
+    shape = getattr(model, "input_shape", None)
+    if samples.shape[1] != 2 or shape not in (None, (2,)):
+        takes = "" if shape in (None, (2,)) else f", and the model takes samples of shape {shape}"
         raise ValueError(
-            f"X must have two columns, the axes of the plane, but has the shape {samples.shape}."
+            f"X must have two columns, the axes of the plane, but has the shape {samples.shape}"
+            f"{takes}: pass two columns, and for a model of more a function that adds the others, "
+            f"such as lambda points: model.predict(np.c_[points, np.zeros((len(points), k))])."
         )
     labels = _labels_of(model, to_array(y, "y"))
     classes = class_indices("y", _as_indices(y, labels), len(samples))

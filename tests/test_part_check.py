@@ -691,6 +691,29 @@ def test_weights_of_integers_are_warned_of_whatever_their_gradient_is_called(wei
         model.fit(rng.normal(size=(6, 4)), np.ones((6, 4)), verbose=0)
 
 
+def test_integers_beside_weights_of_floats_are_constants(rng):
+    """The gradient is that of the floats, whatever it is called."""
+
+    class Signed(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.w, self.sign = np.ones(4), np.array([1, -1, 1, 1])
+
+        def forward(self, X, training=False):
+            if training:
+                self.X = X
+            return X * self.w * self.sign
+
+        def backward(self, delta):
+            self.grad = (delta * self.X * self.sign).sum(axis=0)
+            return delta * self.w * self.sign
+
+    model = bp.Sequential([Signed()], seed=0)
+    model.compile("sgd", "mse")
+    with pytest.warns(RuntimeWarning, match=r"are no parameters, self\.w: its backward"):
+        model.fit(rng.normal(size=(6, 4)), np.ones((6, 4)), verbose=0)
+
+
 def test_weights_in_a_tuple_are_told_to_stand_in_a_list(rng):
     class InTuple(layers.Layer):
         def __init__(self):

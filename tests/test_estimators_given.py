@@ -680,6 +680,11 @@ def test_images_are_told_how_they_become_rows_and_images_again():
     def convolve(n_features, n_outputs):
         return bp.Sequential([Reshape((4, 4, 1)), Conv2D(2, 3), Flatten(), Dense(n_outputs)])
 
+    def keep_axes(n_features, n_outputs):
+        return bp.Sequential([Reshape((4, 4)), Dense(n_outputs)])
+
+    with pytest.raises(ValueError, match=r"outputs is \(4, 2\): .* put Flatten\(\) in front"):
+        SequentialClassifier(keep_axes).fit(images.reshape(len(images), -1), LABELS)
     classifier = SequentialClassifier(convolve, epochs=1, random_state=0)
     with pytest.raises(ValueError, match=r"begin with Reshape\(\(4, 4, 1\)\)\.$"):
         classifier.fit(images, LABELS)

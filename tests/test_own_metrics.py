@@ -534,3 +534,19 @@ def test_a_function_that_fails_on_its_weights_is_told_of_them():
     assert note.endswith(
         "with weights of shape (8, 2). If it needs one for each sample, pass such weights."
     )
+
+
+@pytest.mark.parametrize("own", [None, np.ones(20)])
+def test_weights_of_a_validation_that_a_function_cannot_take_are_found_before_the_first_step(own):
+    X, y = np.random.default_rng(0).normal(size=(20, 4)), np.ones(20)
+
+    def largest(y_true, y_pred):
+        return float(np.abs(y_true - y_pred).max())
+
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "mse", weighted_metrics=[largest])
+    with pytest.raises(ValueError, match="give it an argument sample_weight"):
+        model.fit(X, y, sample_weight=own, verbose=0, validation_data=(X, y, np.ones(20)))
+    assert model.optimizer.iterations == 0
+    model.fit(X, y, verbose=0, validation_data=(X, y))
+    assert "val_largest" in model.history.history

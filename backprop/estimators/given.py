@@ -208,7 +208,7 @@ def validated(estimator: Any, X: Any, *y: Any, **rules: Any) -> Any:
         if len(shape := tuple(getattr(X, "shape", ()))) > 2:
             code = "X.reshape(len(X), -1)"
             if hasattr(estimator, "build"):
-                code += f", and let the network that build returns begin with Reshape({shape[1:]})"
+                code += f"; layers for images or sequences then begin with Reshape({shape[1:]})"
             error.args = (f"{error} Samples are rows: pass {code}.",)
         raise
     samples = found[0] if y else found

@@ -9,6 +9,7 @@ import numpy as np
 
 from backprop.callbacks import Callback
 from backprop.core import console
+from backprop.core.errors import ON_THE_LAST_AXIS
 from backprop.core.types import Array
 from backprop.estimators.tasks import Classifies
 from backprop.estimators.wrapping import Build, Wrapped, keep_with_settings
@@ -103,9 +104,10 @@ class SequentialClassifier(Classifies, Wrapped):
             enough.add((1,))  # the probability of the second class
         for model in found:
             if model.output_shape not in enough:
+                hint = f": {ON_THE_LAST_AXIS}" if len(model.output_shape) > 1 else ""
                 raise ValueError(
                     f"build must return a network with as many outputs as there are classes, "
-                    f"{n_outputs}, but the shape of its outputs is {model.output_shape}."
+                    f"{n_outputs}, but the shape of its outputs is {model.output_shape}{hint}."
                 )
         return found
 

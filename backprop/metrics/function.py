@@ -57,6 +57,8 @@ class FunctionMetric(MeanMetric):
         self._whole = None
         self.reset()
 
+    _will_be_weighted = False
+
     def reset(self) -> None:
         """Starts anew."""
         super().reset()
@@ -105,7 +107,7 @@ class FunctionMetric(MeanMetric):
         P, Y = as_arrays(prediction, target)
         if self._whole is None:
             self._whole = self._returns_a_number(P, Y, targets)
-        if self._whole and sample_weight is not None:
+        if self._whole and (sample_weight is not None or self._will_be_weighted):
             self._check_weighable()
         if sample_weight is not None and np.ndim(sample_weight) > 1:
             shape = weighed(P, sample_weight) if self._whole else self.values(P, Y).shape
@@ -232,7 +234,11 @@ class FunctionMetric(MeanMetric):
             )
 
     def check(self, output_shape: Shape, target: Array, sample_weight: Array | None = None) -> None:
-        """Does nothing: a user's function sees the batches of the training and no others."""
+        """Takes note of weights; a user's function sees the batches of the training and no others.
+
+        Data of a validation are checked after those of the training, which begins it.
+        """
+        self._will_be_weighted = self.weighted and sample_weight is not None
 
 
 def weighed(P: Array, sample_weight: Array) -> Shape:

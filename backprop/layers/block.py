@@ -173,8 +173,8 @@ def warn_of_one_alone(layers: Iterable[Layer], block: Layer) -> None:
 def taken_layer(layer: Layer) -> ValueError:
     """The error of a layer in two places."""
     return ValueError(
-        f"{layer} belongs to a model already: make a new one for each place, or take "
-        f"layer.copy(), which keeps the weights."
+        f"{layer} belongs to a model already, or was built by itself: make a new one for each "
+        f"place, or take layer.copy(), which keeps the weights."
     )
 
 

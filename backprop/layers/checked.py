@@ -35,6 +35,9 @@ ELSEWHERE = {
 }
 """What there is for attributes of other libraries' layers."""
 
+BUILD = "fit its model, or call model.build((None, *X.shape[1:])); alone, build(X.shape[1:])"
+"""What makes the parameters of a layer."""
+
 
 class LayerName(Checked):
     """A name that stays once the layer is built, as its parameters are called by it."""
@@ -172,7 +175,7 @@ class CheckedLayer(Settings):
         if not (self.accepts_sparse and is_sparse(X)):
             X = as_array(X, self.dtype)
         if self.input_shape is None:
-            raise NotBuiltError(f"{self} is not built: call build(X.shape[1:]) first.")
+            raise NotBuiltError(f"{self} is not built: {BUILD}.")
         if X.ndim < 2 or X.shape[-1] != self.input_shape[-1]:
             found = f"received an array of shape {X.shape}"
             raise ShapeError(misfit(X.shape, self.input_shape, self, found))
@@ -310,7 +313,7 @@ class CheckedLayer(Settings):
         if name in ELSEWHERE:
             hint = f": there is {ELSEWHERE[name]}."
         elif not name.startswith("_") and self.__dict__.get("input_shape", ()) is None:
-            hint = ", perhaps because it is not built: call build(X.shape[1:]), or fit the model."
+            hint = f", perhaps because it is not built: {BUILD}."
         parameters = {p.name.rpartition(".")[2]: p for p in self.__dict__.get("parameters", ())}
         if name in parameters:
             hint = f": write self.{name} = self.add_parameter({name!r}, …) in make_parameters."

@@ -659,6 +659,7 @@ def test_what_builds_a_model_builds_it_for_any_inputs(layer, shape):
     ("bp.layers.Dense(3, kernel_constraint=abs)", r"from Constraint that .* project\(W\)"),
     ("bp.layers.Dense(3, kernel_initializer=abs)", r"Initializer that defines draw\(shape, rng\)"),
     ("model.predict(X, C)", r"predict takes inputs alone: write model\.evaluate\(x, y\)"),
+    ("bp.layers.Bidirectional(bp.layers.LSTM(3)).forward_layer", "there is layer, the direction"),
     ("bp.layers.Dense(3).activation", r"there is a layer of its own behind it, such as ReLU\(\)"),
     ("bp.layers.Dense(3).count_params()", r"there is summary\(\) of the model"),
     ("model.summary(X)", "print_fn must be a function"),

@@ -725,7 +725,7 @@ def test_what_others_call_it_or_have_is_refused_when_it_is_assigned(made, name, 
     (lambda: ModelCheckpoint("m.npz"), "period", "it is save_freq here. .* make another"),
     (lambda: trained().layers[0], "hidden_size", "it is units here. .* make a new layer"),
     (lambda: trained().layers[0], "regularizer", "it is kernel_regularizer here. .* a new layer"),
-    (BatchNormalization, "running_mean", "it is moving_mean here. .*: call build"),
+    (BatchNormalization, "running_mean", "it is moving_mean here. .*: fit its model, or call"),
     (
         losses.SparseCategoricalCrossentropy, "ignore_index",
         "it is ignore_class here. .*, and compile",

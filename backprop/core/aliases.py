@@ -8,6 +8,7 @@ ALIASES = {
     "bias": "b or beta",
     "embeddings": "W",
     "quantile": "q",
+    "forward_layer": "layer",
     "p": "rate",
     "prob": "rate",
     "tau": "q",

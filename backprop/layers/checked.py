@@ -32,6 +32,7 @@ ELSEWHERE = {
     "get_config": "its repr, or save of the model",
     "count_params": "summary() of the model, or parameters, each with its .value.size",
     "losses": "penalty() of the model",
+    "forward_layer": "layer, the direction beside backward_layer",
 }
 """What there is for attributes of other libraries' layers."""
 

@@ -27,8 +27,6 @@ class Constraint(Settings):
         array([[ 1., -1.]])
     """
 
-    stores_more = False
-
     def check(self, shape: Shape) -> None:
         """Refuses weights of a shape that cannot be projected; none unless overridden."""
 

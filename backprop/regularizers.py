@@ -40,8 +40,6 @@ class Regularizer(Settings):
         2.0
     """
 
-    stores_more = False
-
     def check(self, shape: Shape) -> None:
         """Refuses weights of a shape that has no penalty; none unless overridden."""
 

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -18,10 +19,10 @@ CHANGES = {
     "remove": lambda layers: layers.remove(layers[0]),
     "reverse": lambda layers: layers.reverse(),
     "sort": lambda layers: layers.sort(key=str),
-    "setitem": lambda layers: layers.__setitem__(1, Tanh()),
-    "delitem": lambda layers: layers.__delitem__(0),
-    "iadd": lambda layers: layers.__iadd__([ReLU()]),
-    "imul": lambda layers: layers.__imul__(2),
+    "[…] = …": lambda layers: layers.__setitem__(1, Tanh()),
+    "del": lambda layers: layers.__delitem__(0),
+    "+=": lambda layers: layers.__iadd__([ReLU()]),
+    "*=": lambda layers: layers.__imul__(2),
 }
 LISTS = {
     "a model's": lambda model: model.layers,
@@ -45,7 +46,7 @@ def network():
 def test_a_list_of_layers_refuses_to_be_changed(of, how):
     model = network()
     before = [*LISTS[of](model)]
-    with pytest.raises(TypeError, match=rf"changed by {how}: a model gets more layers by add\(…\)"):
+    with pytest.raises(TypeError, match=rf"changed by {re.escape(how)}: a model gets more layers"):
         CHANGES[how](LISTS[of](model))
     assert [*LISTS[of](model)] == before
 
@@ -64,7 +65,9 @@ def test_the_last_layers_of_a_trained_model_are_replaced_as_the_error_says():
 def test_so_does_that_of_the_metrics(how):
     model = network()
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy", "auc"])
-    with pytest.raises(TypeError, match=rf"changed by {how}: a model gets other metrics by comp"):
+    with pytest.raises(
+        TypeError, match=rf"changed by {re.escape(how)}: a model gets other metrics"
+    ):
         CHANGES[how](model.metrics)
     assert [metric.name for metric in model.metrics] == ["accuracy", "auc"]
     back = pickle.loads(pickle.dumps(model))

@@ -36,6 +36,7 @@ EAGER = {
     *(f"backprop.losses.{file}" for file in ("cross_entropy", "names", "probabilities")),
     "backprop.losses.last_pass",
     *(f"backprop.metrics.{file}" for file in ("base", "names", "returned", "shapes", "verbs")),
+    "backprop.metrics.attributes",
     *(f"backprop.metrics.{file}" for file in ("accuracy", "decisions", "function", "means")),
     *(f"backprop.optimizers.{file}" for file in ("base", "blocks", "bookkeeping", "options")),
     *("backprop.metrics.of_losses", "backprop.optimizers.by_parameter"),

@@ -269,7 +269,7 @@ def test_a_gradient_of_0_ends_training_after_one_epoch_without_a_warning(target)
 
 def test_it_has_no_learning_rate_to_be_set(data):
     optimizer = LBFGS()
-    with pytest.raises(AttributeError, match="learning_rate cannot be assigned: the line search"):
+    with pytest.raises(AttributeError, match="learning_rate of LBFGS cannot be assigned: the line"):
         optimizer.learning_rate = 0.1
     for callback in (LearningRateScheduler(lambda epoch: 0.1), ReduceLROnPlateau("loss")):
         model = network()

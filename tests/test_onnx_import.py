@@ -403,10 +403,11 @@ def test_an_open_length_is_refused(tmp_path):
         (b"\x89HDF\r\n\x1a\n", "it is an HDF5 file"),
         (b"\x80\x04\x95", "it is a pickle"),
         (b"PK\x03\x04 no", "it was cut off"),
+        (b"PK\x03\x04" + bytes(40), "it was cut off"),
         (b"\x89PNG\r\n", "it is damaged"),
         (b"text of any kind", "it is damaged"),
     ],
-    ids=["empty", "JSON", "HDF5", "pickle", "zip", "PNG", "text"],
+    ids=["empty", "JSON", "HDF5", "pickle", "zip", "zip of zeros", "PNG", "text"],
 )
 def test_what_another_file_is_is_said(content, kind, tmp_path):
     path = tmp_path / "a.onnx"

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
+import backprop as bp
 from backprop.core.errors import ShapeError
 from backprop.core.parameters import Parameter, Parameters
 from backprop.layers import Chain, Dense, Tanh
@@ -202,3 +203,44 @@ def test_copied_layers_and_parameters_stay_joined(clone, order):
     layers.layers[2].db = [1, 2, 3]
     np.testing.assert_array_equal(parameters.gradients[-3:], [1, 2, 3])
     assert not (given[1].values == 0.5).any()
+
+
+def test_parameters_stay_the_same_objects_when_a_model_is_reset():
+    layer = Dense(3)
+    model = bp.Sequential([bp.Input(4), layer, bp.layers.Residual([Dense(3)])], seed=0)
+    model.compile("adamw", "mse")
+    W, b = layer.parameters
+    inner = model.parameters["residual_1.dense_1.b"]
+    first = model.get_weights()
+    b.trainable = inner.trainable = W.decays = False
+    model.reset()
+    for mine, its in zip(model.get_weights(), first, strict=True):
+        np.testing.assert_array_equal(mine, its)
+    assert [W, b] == layer.parameters
+    assert model.parameters["dense_1.b"] is b
+    model.fit(np.ones((8, 4)), np.ones((8, 3)), verbose=0)
+    assert not layer.b.any()
+    assert not inner.value.any()
+    assert layer.W.any()
+    assert repr(W).endswith("decays=False)")
+    b.value = [1.0, 2.0, 3.0]
+    np.testing.assert_array_equal(layer.b, [1, 2, 3])
+
+
+def test_a_copy_s_parameters_keep_what_was_set_since_it_was_built():
+    original = Dense(3)
+    bp.Sequential([bp.Input(4), original])
+    original.parameters[0].trainable = original.parameters[0].decays = False
+    copied = original.copy()
+    model = bp.Sequential([bp.Input(4), copied])
+    W = copied.parameters[0]
+    assert repr(W).endswith("trainable=False, decays=False)")
+    W.trainable = W.decays = True
+    model.reset()
+    np.testing.assert_array_equal(copied.W, original.W)
+    assert W is copied.parameters[0]
+    assert W.trainable
+    assert W.decays
+    thawed = original.copy(trainable=True)
+    bp.Sequential([bp.Input(4), thawed])
+    assert thawed.parameters[0].trainable

@@ -150,7 +150,7 @@ def test_a_metric_says_it_by_one_of_two_words(better):
         pass
 
     Distance.better = better
-    words = f"'far' has better={better!r}, but it must be 'larger' or 'smaller', or None"
+    words = f"'far' must be 'larger' or 'smaller', or None where neither is, but it is {better!r}"
     with pytest.raises(ValueError, match=words):
         bp.Sequential([Dense(1)]).compile("sgd", "mse", metrics=[Distance("far")])
 

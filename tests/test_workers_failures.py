@@ -145,7 +145,8 @@ class Ready(Callback):
     def on_epoch_end(self, epoch, logs=None):
         if epoch == 1:
             print("process", self.params["worker"], os.getpid(), flush=True)
-with Workers(time_limit=2, elastic="--with-ft" in sys.argv) as workers:
+with Workers(elastic="--with-ft" in sys.argv) as workers:
+    workers.time_limit = 2
     model.fit(X, y, epochs=10**6, callbacks=[Ready()], verbose=0, workers=workers)
 """,
     )

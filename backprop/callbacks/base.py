@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.checks import check_flag, check_list, check_text
 from backprop.core.errors import said
+from backprop.core.frozen import FixedList
 from backprop.core.settings import Settings, from_package
 from backprop.core.signatures import check_function, check_methods
 
@@ -17,6 +19,12 @@ ALIASES = {
     "on_train_batch_end": "on_batch_end",
 }
 """Keras's second names: the first calls the second unless it is overridden."""
+
+
+def check_added(value: Any, name: str) -> None:
+    """Checks the names of the numbers that a callback writes into the logs: a list of strings."""
+    for each in check_list(value, name):
+        check_text(each, f"every one of {name}")
 
 
 class Callback(Settings):
@@ -59,6 +67,12 @@ class Callback(Settings):
     params: dict[str, Any] = {}
     comes_last = repeatable = False
     adds: tuple[str, ...] = ()
+    _assignable = {
+        "model": None,
+        "params": None,
+        "adds": check_added,
+        **dict.fromkeys(("writes", "comes_last", "repeatable"), check_flag),
+    }
 
     def set_model(self, model: Any) -> None:
         """Called once before training."""
@@ -209,7 +223,7 @@ class LambdaCallback(Callback):
             setattr(self, name, function)
 
 
-class CallbackList:
+class CallbackList(Settings):
     """Calls a hook of every callback in turn; a batch hook that nobody defines costs nothing.
 
     Example:
@@ -243,7 +257,8 @@ class CallbackList:
                     f"{type(callback).__name__} keeps another model in self.model, where the one "
                     f"in training is put: give that another name, such as self.own_model."
                 )
-        self.callbacks, self.params = sorted(callbacks, key=lambda each: each.comes_last), params
+        in_order = sorted(callbacks, key=lambda each: each.comes_last)
+        self.callbacks, self.params = FixedList(in_order, "make another list of them"), params
         self.everyone = self.callbacks
         self._called: dict[str, list[Any]] = {}
         for callback in callbacks:
@@ -251,9 +266,13 @@ class CallbackList:
             callback.set_model(model)
             callback.set_others(self.callbacks)
 
+    def check_setting(self, name: str) -> None:
+        """Raises AttributeError: its callbacks have been told of each other."""
+        raise AttributeError(f"{name} of a CallbackList cannot be changed: make another one.")
+
     def call_writers(self, really: bool) -> None:
         """Calls callbacks that only write from now on, or leaves that to another worker."""
-        self.callbacks = [each for each in self.everyone if really or not each.writes]
+        vars(self)["callbacks"] = [each for each in self.everyone if really or not each.writes]
         self._called.clear()
 
     def overriding(self, hook: str) -> list[Callback]:

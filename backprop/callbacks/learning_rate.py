@@ -6,7 +6,7 @@ from typing import Any
 from backprop.callbacks.base import Callback, Logs
 from backprop.callbacks.monitoring import Monitor
 from backprop.core import console
-from backprop.core.checks import check_integer, check_number
+from backprop.core.checks import check_count, check_integer, check_number
 from backprop.core.signatures import check_function, misfit
 
 
@@ -98,6 +98,7 @@ class ReduceLROnPlateau(Monitor):
     """
 
     adds = ("learning_rate",)
+    _assignable = {**Monitor._assignable, "wait": check_count, "cooldown_counter": check_count}
 
     def __init__(
         self,

@@ -175,6 +175,12 @@ def encoded(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
+def check_let_go(value: Any, name: str) -> None:
+    """Raises AttributeError: it is not None, by which a picture is let go of."""
+    if value is not None:
+        raise AttributeError(f"{name} can be set to None, and to nothing else: training draws it.")
+
+
 class LivePlot(Informed):
     """Draws the curves of loss and metrics while they grow.
 
@@ -199,6 +205,7 @@ class LivePlot(Informed):
     """
 
     writes = True
+    _assignable = {**Informed._assignable, "figure": check_let_go}
 
     def __init__(
         self,

@@ -53,6 +53,7 @@ class Monitor(Informed):
     """
 
     best: Any = Checked(check_real)
+    instead = {"rises": "set mode"}
 
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         if not isinstance(monitor, str):

@@ -6,7 +6,7 @@ from typing import Any
 from backprop.callbacks.base import Callback, Logs
 from backprop.callbacks.monitoring import Monitor
 from backprop.core import console
-from backprop.core.checks import check_flag, check_integer, check_number
+from backprop.core.checks import check_count, check_flag, check_integer, check_number
 from backprop.core.types import Array
 
 
@@ -44,6 +44,10 @@ class EarlyStopping(Monitor):
     """
 
     not_taken = {"delta": "the name is min_delta"}
+    _assignable = {
+        **Monitor._assignable,
+        **dict.fromkeys(("wait", "best_epoch", "stopped_epoch"), check_count),
+    }
 
     def __init__(
         self,
@@ -63,6 +67,18 @@ class EarlyStopping(Monitor):
         self.restore_best_weights = check_flag(restore_best_weights, "restore_best_weights")
         self.start_from_epoch = check_integer(start_from_epoch, "start_from_epoch", 0)
         self._reset()
+
+    def check_setting(self, name: str) -> None:
+        """Refuses to restore weights that were not kept.
+
+        Raises:
+            AttributeError: A training has had its best epoch so far.
+        """
+        if name == "restore_best_weights" and self._compared and not self.restore_best_weights:
+            raise AttributeError(
+                "the weights of the best epoch so far were not kept: set restore_best_weights "
+                "before the training."
+            )
 
     def _reset(self) -> None:
         self.wait = self.stopped_epoch = self.best_epoch = 0
@@ -112,7 +128,8 @@ class EarlyStopping(Monitor):
                 f"Epoch {self.stopped_epoch + 1}: no progress of {self.monitor} in the last "
                 f"{self.wait} epochs, training ends."
             )
-        if self._best_theta is not None:
+        self._compared = False
+        if self._best_theta is not None and self.restore_best_weights:
             self.model.parameters.values[...] = self._best_theta
             self._best_theta = None
             if self.verbose:

@@ -301,13 +301,11 @@ def refuse_vectors(x: Any, arrays: Sequence[Array], labels: Sequence[Any], name:
     parts = [f"np.stack({code}[{labels[k]!r}])" for k in wide]
     flat = [f".reshape(len({code}), -1)" if arrays[k].ndim > 2 else "" for k in wide]
     others = [label for k, label in enumerate(labels) if k not in wide]
-    several = hasattr(x, "iloc") and len({*labels}) < len(labels)  # have one name
-    if several:
-        parts = [f"np.stack({code}.iloc[:, {k}])" for k in wide]
     if len(labels) > 1:  # beside others an image is a row
         parts = [part + row for part, row in zip(parts, flat, strict=True)]
-    if several:
+    if hasattr(x, "iloc") and len({*labels}) < len(labels):  # several have one name
         rest = [k for k in range(len(labels)) if k not in wide]
+        parts = [f"np.stack({code}.iloc[:, {k}]){row}" for k, row in zip(wide, flat, strict=True)]
         parts += [f"{code}.iloc[:, {rest}]"] * bool(rest)
     elif hasattr(x, "iloc") and len(others) > len(wide):
         parts.append(f"{code}.drop(columns={[labels[k] for k in wide]})")

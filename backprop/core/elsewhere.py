@@ -17,7 +17,8 @@ class Elsewhere:
         self.name, self.advice = name, advice
 
     def __get__(self, made: Any, kind: type) -> NoReturn:
-        raise AttributeError(f"{kind.__name__} has no attribute {self.name!r}: {self.advice}.")
+        message = f"{kind.__name__} has no attribute {self.name!r}: {self.advice}."
+        raise AttributeError(message, name=self.name, obj=None)  # Python would guess another
 
 
 class KnowsElsewhere:

@@ -90,6 +90,8 @@ def misfit(
         advice = f"add the axis of the channels, {name}[..., np.newaxis]"
     elif code:
         advice = f"pass {code}"
+        if len(shape) == 2:  # predict may have built it for what is no row yet
+            advice += f", or make a new model for rows of {shape[1]} numbers"
     elif shape[:1] == (1,) and shape[2:] == input_shape:  # the list of one input that Keras takes
         advice = f"pass {name}[0], the samples themselves"
     return f"{layer} was built for {built} but {found}: {advice}."

@@ -29,7 +29,11 @@ def stays(advice: str) -> Callable[[type[T]], type[T]]:
                 raise FrozenInstanceError(f"{name} of {what} cannot be changed: {instead}.")
             if from_package(type(made)):
                 known = ", ".join(names)
-                raise FrozenInstanceError(f"nobody reads {name!r} of {what}, which has {known}.")
+                if hasattr(type(made), name):
+                    fault = f"{name} of {what} cannot be assigned: it follows from {known}."
+                else:
+                    fault = f"nobody reads {name!r} of {what}, which has {known}."
+                raise FrozenInstanceError(fault)
             (object.__setattr__ if value else object.__delattr__)(made, name, *value)
 
         kind.__setattr__ = kind.__delattr__ = change
@@ -65,12 +69,15 @@ class FixedList(list[T]):
 
 
 def _refusing(name: str) -> Any:
+    shown = SIGNS.get(name, name)
+
     def refuse(fixed: Any, *given: object, **named: object) -> NoReturn:
-        raise TypeError(f"this list cannot be changed by {name}: {fixed._advice}.")
+        raise TypeError(f"this list cannot be changed by {shown}: {fixed._advice}.")
 
     return refuse
 
 
+SIGNS = {"__setitem__": "[…] = …", "__delitem__": "del", "__iadd__": "+=", "__imul__": "*="}
 CHANGING = ("append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort")
-for _name in (*CHANGING, "__setitem__", "__delitem__", "__iadd__", "__imul__"):
-    setattr(FixedList, _name, _refusing(_name.strip("_")))
+for _name in (*CHANGING, *SIGNS):
+    setattr(FixedList, _name, _refusing(_name))

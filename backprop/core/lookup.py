@@ -207,7 +207,7 @@ def names_of_others(kind: type) -> Mapping[str, str]:
     folder = sys.modules[".".join(kind.__module__.split(".")[:2])]
     found: dict[str, str] = {}
     for each in (getattr(folder, name) for name in getattr(folder, "__all__", ())):
-        if isinstance(each, type):
+        if isinstance(each, type) and each is not kind:
             found = dict.fromkeys(names_taken(each)[0], each.__name__) | found
     return found
 

@@ -11,6 +11,7 @@ from backprop.core.buffers import writable
 from backprop.core.checks import check_flag, check_shown
 from backprop.core.errors import NotBuiltError, ShapeError, said
 from backprop.core.ranges import check_overflow
+from backprop.core.settings import is_fixed
 from backprop.core.types import Array, Shape
 
 P = TypeVar("P", bound="CheckedParameter")
@@ -51,6 +52,7 @@ def fixed_in_models(what: str) -> Any:
 CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "decays": check_flag,
     "learned": check_flag,
+    "looked_up": check_flag,
     "name": check_shown,
     "trainable": check_flag,
 }
@@ -113,6 +115,11 @@ class CheckedParameter:
             )
         elif name in ELSEWHERE:
             self.__getattr__(name)
+        elif not hasattr(there := getattr(type(self), name, None), "__set__") or is_fixed(there):
+            raise AttributeError(
+                f"{name} of {self.name} cannot be assigned: value, gradient, trainable and decays "
+                f"can; the rest follows from the arguments of its layer."
+            )
         object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> NoReturn:
@@ -150,15 +157,15 @@ class CheckedParameter:
 class NamedParameters(Generic[P]):
     """The base of ``Parameters``: they are found by name, listed, printed and copied."""
 
-    _written = ("values", "gradients", "constrained", "largest")
     constrained: list[P]
+    largest: int
     values: Any
     _join: Callable[[Any], None]
     _parameters: list[P]
     _bounds: list[tuple[int, int]]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name[0] != "_" and name not in self._written:
+        if name[0] != "_" and name not in ("values", "gradients"):
             raise AttributeError(
                 f"nobody reads {name!r} of a model's parameters: write .values, which is θ, or "
                 f".gradients, which is g; .value, .gradient and .trainable are those of each "
@@ -209,7 +216,6 @@ class NamedParameters(Generic[P]):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._parameters = state["parameters"]
-        self.constrained = [p for p in self._parameters if p.constraint is not None]
         self._join(state["dtype"])
 
 

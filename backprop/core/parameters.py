@@ -86,6 +86,12 @@ class Parameter(CheckedParameter):
         value[...], gradient[...] = self._value, self._gradient
         self._value, self._gradient, self._joined = value, gradient, True
 
+    def renewed(self, new: "Parameter") -> "Parameter":
+        """Itself in the place of a new one, with all of that but what was set: the two flags."""
+        for slot in set(Parameter.__slots__) - {"_free", "decays", "trainable"}:
+            object.__setattr__(self, slot, getattr(new, slot))
+        return self
+
     @property
     def joined(self) -> bool:
         """Whether its arrays are views of a model's θ and g."""
@@ -109,12 +115,13 @@ class Parameters(NamedParameters[Parameter]):
 
     def __init__(self, parameters: Sequence[Parameter], dtype: np.dtype[Any]) -> None:
         self._parameters = list(parameters)
-        self.constrained = [p for p in self._parameters if p.constraint is not None]
         self._join(dtype)
 
     def _join(self, dtype: np.dtype[Any]) -> None:
         sizes = [p.value.size for p in self._parameters]
-        size, self.largest = sum(sizes), max(sizes, default=0)
+        size = sum(sizes)
+        constrained = [p for p in self._parameters if p.constraint is not None]
+        vars(self).update(constrained=constrained, largest=max(sizes, default=0))
         self._values = filled_array((size,), 0, dtype)
         self._gradients = filled_array((size,), 0, dtype)
         self._bounds: list[tuple[int, int]] = []

@@ -7,6 +7,7 @@ without a word. Classes of the package alone are watched: in classes of one's ow
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from types import FunctionType
@@ -103,19 +104,18 @@ class Settings:
     Attributes:
         of_package: Whether the package defines the class; what others do is looked at more closely.
         any_name: Whether the constructor looks at the names of its arguments itself.
-        stores_more: Whether the code of the class keeps attributes that are no arguments, and that
-            may be assigned.
-        each_its_own: What is said of the class, and may be assigned to an object all the same.
+        _assignable: What may be assigned beside the arguments if its code does so, too, and what
+            checks it; None if nothing does.
         watched: Whether names that are assigned are looked at; not worth it in a class of the
             package's own use, to which every step assigns.
         loose: What to write where layers or sizes came one by one; see ``check_brackets``.
-        instead: What to do in the place of assigning to a property that cannot be assigned to.
+        instead: What to do in the place of assigning to what the package alone sets.
         not_taken: What to do in the place of an argument that is not here.
     """
 
     any_name = False
-    of_package = stores_more = watched = True
-    each_its_own: tuple[str, ...] = ()
+    of_package = watched = True
+    _assignable: Mapping[str, Callable[[Any, str], object] | None] = {}
     instead: Mapping[str, str] = {}
     not_taken: Mapping[str, str] = {}
     loose = ""
@@ -149,8 +149,7 @@ class Settings:
             setattr(cls, name, Setting(name) if plain else SettingWithDefault(name, there))
 
     def __setattr__(self: Any, name: str, value: Any) -> None:
-        # most assignments are to an attribute that is there, or to one of the package's own
-        if name not in self.__dict__ and name[0] != "_" and name not in assigned(self.__class__):
+        if name[0] != "_" and name not in assigned(self.__class__):
             check_read(self, name, value)
         object.__setattr__(self, name, value)
 
@@ -224,25 +223,18 @@ def remade(made: Any, **changed: Any) -> Any:
 
 @functools.cache
 def assigned(kind: type[Any]) -> frozenset[str]:
-    """The names that the code of a class of the package may assign to, its constructor's at least.
+    """The names that everybody may assign to, and that are not checked by ``check_read``.
 
-    Those of methods, of properties that cannot be assigned to, and of what is the same for all
-    objects of the class, such as its formulas, are not among them.
+    They are the arguments, what a descriptor looks after, and what is ``_assignable`` unchecked.
     """
-    names, stored = there_are(kind), set[str]()
-    for base in filter(from_package, kind.__mro__):
-        stored |= stores_in(base)
-    if kind.stores_more:
-        names |= stored
-    settable = {n for base in kind.__mro__ for n, v in vars(base).items() if hasattr(v, "__set__")}
-    settable |= {*kind.each_its_own}
-    there = {name: getattr(kind, name, None) for name in names}
-    return frozenset(
-        name
-        for name, held in there.items()
-        if not (is_fixed(held) or isinstance(held, FunctionType))
-        and (name in stored or takes(kind, name) or name in settable)
-    )
+    stored = frozenset[str]().union(*map(stores_in, filter(from_package, kind.__mro__)))
+    free = {name for name, check in kind._assignable.items() if check is None and name in stored}
+    for name in there_are(kind):
+        there = inspect.getattr_static(kind, name)
+        settable = hasattr(there, "__set__") or takes(kind, name)
+        if settable and not (is_fixed(there) or isinstance(there, FunctionType)):
+            free.add(name)
+    return frozenset(free)
 
 
 def there_are(kind: type) -> set[str]:
@@ -256,54 +248,66 @@ def is_fixed(attribute: object) -> bool:
 
 
 def check_read(made: Any, name: str, value: Any) -> None:
-    """Checks that somebody reads an attribute.
+    """Checks that somebody reads an attribute; called by ``__setattr__`` of names not ``assigned``.
 
     Raises:
-        AttributeError: It is a property that cannot be assigned to, belongs to the class, or is not
-            known; or it is a method, and the value cannot be called.
+        AttributeError: The package alone sets it, or it is not known; or it is a method, and the
+            value cannot be called.
+        ValueError: It is checked, and the value is none that it may have.
+        TypeError: Likewise.
     """
     kind: Any = type(made)
-    if not kind.of_package:
+    there = name in vars(made) or hasattr(kind, name)
+    if not kind.of_package or (name in vars(made) and vars(made)[name] is value):
         return
-    if is_fixed(getattr(kind, name, None)):
-        advice = made.instead.get(name, "it follows from others")
-        raise AttributeError(f"{name} cannot be assigned: {advice}.")
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame.f_code.co_name == "__setattr__":
+        frame = frame.f_back
+    if frame and str(frame.f_globals.get("__name__")).partition(".")[0] == PACKAGE:
+        return
+    check = kind._assignable.get(name)
+    if check is not None:
+        check(value, name)
+        return
     if isinstance(getattr(kind, name, None), FunctionType):
         if callable(value):
             return
         raise AttributeError(f"{name} of {kind.__name__} is a method, and cannot be {said(value)}.")
-    by = str(sys._getframe(2).f_globals.get("__package__")).partition(".")[0]
-    if hasattr(kind, name) and by == PACKAGE:  # whose own code sets what others may not
-        return
+    advice = made.instead.get(name, "") if there else ""
+    advice = advice or other_name(made, name, value)
+    if there:
+        fixed = is_fixed(getattr(kind, name, None))
+        advice = advice or ("it follows from others" if fixed else "the package sets it")
+        raise AttributeError(f"{name} of {kind.__name__} cannot be assigned: {advice}.")
+    advice = advice or "names of your own may begin with _"
+    raise AttributeError(f"nobody reads {name!r} of {kind.__name__}: {advice}.")
+
+
+def other_name(made: Any, name: str, value: Any) -> str:
+    """What to do in the place of assigning to a name; "" if nobody knows."""
     import difflib  # slow to load, and needed here alone
 
+    kind: Any = type(made)
     known = [
         each
-        for each in {*vars(made), *assigned(kind)}
+        for each in {*assigned(kind), *kind._assignable}
         if each[0] != "_"
+        and (kind._assignable.get(each, each) or hasattr(getattr(kind, each, None), "__set__"))
         and each != name
-        and each not in vars(Settings)
-        and not is_fixed(there := getattr(kind, each, None))
-        and not (isinstance(there, Setting) and not takes(kind, each))
-        and not callable(there)
-        and (made.stores_more or takes(kind, each) or hasattr(there, "__set__"))
+        and not (isinstance(getattr(kind, each, None), Setting) and not takes(kind, each))
     ]
     found = difflib.get_close_matches(name.lower(), known, 1, 0.75)
     advice = instead_of(kind, name, value, f"{kind.__name__}(…)")
     alias = [each for each in ALIASES.get(name, "").split(" or ") if each in known]
     if alias:
         advice = f"set {alias[0]}"
-    elif not advice and name in (others := names_of_others(made.__class__)):
+    elif not advice and name not in vars(made) and name in (others := names_of_others(kind)):
         advice = f"others have it, such as {others[name]}"
     elif found and not advice:
         advice = f"set {found[0]}"
     if advice.startswith("set ") and (refused := refusal(made, advice[4:])):
         advice = f"it is {advice[4:]} here. {refused.rstrip('.')}"
-    if hasattr(kind, name):
-        advice = advice or "the package sets it"
-        raise AttributeError(f"{name} of {kind.__name__} cannot be assigned: {advice}.")
-    advice = advice or "names of your own may begin with _"
-    raise AttributeError(f"nobody reads {name!r} of {kind.__name__}: {advice}.")
+    return advice
 
 
 def refusal(made: Any, name: str) -> str:

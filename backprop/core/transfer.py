@@ -27,7 +27,7 @@ def copy_of(layer: L, trainable: bool | None) -> L:
         raise NotBuiltError(f"{layer} is not built, so that it has no weights to copy.")
     twin._trainable, twin._held = twin.trainable, False
     for part in [twin, *twin.inside()]:
-        vars(part).update(input_shape=None, delta=None, parameters=[])
+        vars(part).update(input_shape=None, delta=None, parameters=part.no_parameters())
         part.buffers.clear()
     if trainable is not None:
         twin.trainable = trainable
@@ -65,9 +65,10 @@ def take_kept(layer: Any) -> None:
         )
     for parameter, (value, free, decays) in zip(layer.parameters, layer._kept, strict=True):
         parameter.value[...] = value
-        parameter.decays = decays
-        if not free:
-            parameter.trainable = False
+        if not layer._former:  # else it is built again, and may have been told otherwise since
+            parameter.decays = decays
+            if not free:
+                parameter.trainable = False
 
 
 def check_none_kept(layers: Sequence[Any]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from backprop.core.array_errors import is_missing, refuse_gap
 from backprop.core.arrays import as_numbers, as_python
-from backprop.core.checks import check_choice, check_integer
+from backprop.core.checks import check_choice, check_integer, is_row
 from backprop.core.durable import FilePath, check_file, replacing
 from backprop.core.elsewhere import KnowsElsewhere, WithoutItems
 from backprop.core.errors import CorruptFileError, said
@@ -93,12 +93,39 @@ class Vocabulary(KnowsElsewhere, WithoutItems):
                 f"{name} of a Vocabulary cannot be set: make another one, such as "
                 f"Vocabulary(texts, kind='words', size=None)."
             )
+        if name == "tokens" and "_numbers" in vars(self):
+            self._check_tokens(value)
         object.__setattr__(self, name, value)
+
+    def _check_tokens(self, tokens: Any) -> None:
+        """Checks that each of the tokens may be found in a text, and has one number.
+
+        Raises:
+            TypeError: They are no list of strings.
+            ValueError: One is never found, or stands there twice.
+        """
+        if not (is_row(tokens) and all(isinstance(token, str) for token in tokens)):
+            raise TypeError(f"tokens must be a list of strings, but they are {said(tokens)}.")
+        for token in tokens:
+            if self.split(token) != [token]:
+                raise ValueError(
+                    f"tokens holds {token!r}, which is never found: a text is split into "
+                    f"{self.kind}, and this into {self.split(token)}."
+                )
+        if len(set(tokens)) < len(tokens):
+            twice = next(token for token, n in Counter(tokens).items() if n > 1)
+            raise ValueError(f"tokens holds {twice!r} twice: a token has one number.")
 
     def _number(self, tokens: Sequence[str]) -> None:
         self.tokens = list(tokens)
         self._numbered = self.tokens.copy()
         self._numbers = {token: k for k, token in enumerate(tokens, UNKNOWN + 1)}
+
+    def _follow(self) -> None:
+        """Numbers the tokens anew if the list was changed, as its owner may."""
+        if list(self.tokens) != self._numbered:
+            self._check_tokens(self.tokens)
+            self._number(self.tokens)
 
     def __len__(self) -> int:
         """How many numbers there are, 0 and 1 among them."""
@@ -128,8 +155,7 @@ class Vocabulary(KnowsElsewhere, WithoutItems):
             TypeError: They are no strings.
         """
         check_choice(padding, "padding", ENDS)
-        if list(self.tokens) != self._numbered:  # tokens is a list, which its owner may change
-            self._number(self.tokens)
+        self._follow()
         numbers = [
             np.array([self._numbers.get(token, UNKNOWN) for token in self.split(text)], np.int32)
             for text in as_texts(texts)
@@ -168,6 +194,7 @@ class Vocabulary(KnowsElsewhere, WithoutItems):
     @answered
     def save(self, path: FilePath) -> None:
         """Writes the vocabulary into a file of NumPy's, ``.npz``."""
+        self._follow()
         written = json.dumps({"kind": self.kind, "tokens": list(self.tokens)}).encode()
         with replacing(path) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, vocabulary=np.frombuffer(written, np.uint8))

@@ -52,7 +52,7 @@ def shared_plan(model: Model, plan: Plan, workers: Workers) -> Plan:
     if validation is not None and not workers.shards:
         validation = shared(validation, workers, [])
     told = plan.callbacks
-    told.params |= {"worker": workers.rank, "workers": workers.size, "steps": batches.steps}
+    told.params.update(worker=workers.rank, workers=workers.size, steps=batches.steps)
     told.call_writers(workers.rank == 0)
     return plan._replace(batches=batches, validation=validation)
 

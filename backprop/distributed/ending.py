@@ -76,9 +76,8 @@ class Ending:
 
     def _watch(self) -> None:
         """Ends the job when this worker waits in vain, or too long; runs in a thread of its own."""
-        limit = self._workers.time_limit
-        while not self._left.wait(min(1.0, limit / 4)):
-            since = self._waiting_since
+        while not self._left.wait(min(1.0, self._workers.time_limit / 4)):
+            since, limit = self._waiting_since, self._workers.time_limit  # it may be changed
             if since is None or time.monotonic() - since < min(LISTEN_AFTER, limit / 4):
                 continue
             said, meeting = self._farewell, self._meeting

@@ -60,7 +60,7 @@ class Heir:
         """Does what is to be done when a worker was lost; says where training is."""
         self._outer()
         workers, told = self._workers, self._loop.callbacks
-        told.params |= {"worker": workers.rank, "workers": workers.size}
+        told.params.update(worker=workers.rank, workers=workers.size)
         if workers.rank == 0 and not self._first:
             self._first = True
             self._muted.close()

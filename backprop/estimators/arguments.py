@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -80,6 +80,24 @@ def check_together(mlp: Any, incremental: bool) -> list[int]:
     if incremental and mlp.early_stopping:
         raise ValueError("partial_fit does not support early_stopping=True")
     return hidden
+
+
+class OfFit:
+    """An attribute that ``fit`` sets, and that its assignment would not change anything by."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, made: Any, kind: type) -> Any:
+        if made is not None and self.name in vars(made):
+            return vars(made)[self.name]
+        raise AttributeError(f"{kind.__name__!r} object has no attribute {self.name!r}")
+
+    def __set__(self, made: Any, value: Any) -> NoReturn:
+        raise AttributeError(
+            f"{self.name} of {type(made).__name__} cannot be assigned: fit sets it, from its "
+            f"arguments and the data."
+        )
 
 
 def can_go_on(mlp: Any) -> bool:

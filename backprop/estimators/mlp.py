@@ -18,7 +18,7 @@ from backprop.core.ranges import check_finite
 from backprop.core.rounding import warn_of_rounding
 from backprop.core.signatures import answered
 from backprop.core.types import Array, DTypeLike
-from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC, check_together
+from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC, OfFit, check_together
 from backprop.estimators.base import Estimator, check_members
 from backprop.estimators.convergence import Convergence, Progress, Record, show
 from backprop.estimators.given import check_weight
@@ -96,6 +96,7 @@ class MLP(Estimator):
 
     coefs_: list[Array]
     intercepts_: list[Array]
+    n_layers_, n_outputs_, out_activation_, t_ = OfFit(), OfFit(), OfFit(), OfFit()
 
     _parameter_constraints = CONSTRAINTS
     _rules = {"dtype": [np.float64, np.float32], "order": "C"}
@@ -188,13 +189,14 @@ class MLP(Estimator):
         self, samples: Samples, hidden: list[int], random: Any, anew: bool, incremental: bool
     ) -> None:
         """Makes the networks if there are none to go on with, and compiles them."""
-        n_outputs, self.out_activation_ = self._outputs_for(samples.y)
+        n_outputs, activation = self._outputs_for(samples.y)
+        self.__dict__["out_activation_"] = activation
         n = batch_size_of(self, samples.X.shape[0])
         before = [] if anew or not hasattr(self, "models_") else self._networks()
         if not before:
             units = [samples.X.shape[1], *map(int, hidden), n_outputs]
             self.models_ = make_networks(self, units, samples.X.dtype, n, random)
-            self.n_layers_, self.n_outputs_ = len(units), n_outputs
+            self.__dict__.update(n_layers_=len(units), n_outputs_=n_outputs)
             known = None if anew else self
             self._records = [Record(self.early_stopping, known) for _ in self.models_]
         else:

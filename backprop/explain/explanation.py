@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from backprop.core.checks import is_whole
 from backprop.core.durable import FilePath, check_file, save_text
 from backprop.core.errors import said
+from backprop.core.settings import Settings
 from backprop.core.signatures import answered
 from backprop.core.types import Array
 from backprop.explain.drawing import draw
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Explanation:
+class Explanation(Settings):
     """One training step, every number of it: forward, loss, backward, update.
 
     ``print`` shows it as a table of formulas and values, a notebook as HTML, ``latex()`` as a

@@ -27,8 +27,6 @@ class Initializer(Settings):
                [1., 0., 1.]], dtype=float32)
     """
 
-    stores_more = False
-
     def __call__(
         self, shape: Shape, rng: np.random.Generator, dtype: DTypeLike = "float32"
     ) -> Array:

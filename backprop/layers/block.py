@@ -59,7 +59,7 @@ class Block(Layer):
     """
 
     loose = "{kind}([{shown}])"
-    instead = {"layers": ADVICE}
+    instead = {**Layer.instead, "layers": ADVICE, "children": ADVICE}
 
     def __init__(self, name: str | None = None) -> None:
         self.children: list[Layer] = FixedList((), ADVICE)
@@ -151,7 +151,7 @@ class Block(Layer):
         layer.build(input_shape, self._rng, self.dtype)
         for parameter in layer.parameters:
             parameter.name = f"{layer.name}.{parameter.name}"
-        self.parameters += layer.parameters
+        list.extend(self.parameters, layer.parameters)
         return check_size(layer, layer.output_shape(input_shape))
 
 

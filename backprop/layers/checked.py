@@ -12,6 +12,7 @@ from backprop.core.aliases import ALIASES
 from backprop.core.buffers import Buffers
 from backprop.core.checks import check_flag, check_name
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
+from backprop.core.frozen import FixedList
 from backprop.core.own_functions import look_at_functions
 from backprop.core.parameters import Parameter
 from backprop.core.settings import Checked, Settings, from_package
@@ -52,25 +53,6 @@ class LayerName(Checked):
         super().__set__(made, value)
 
 
-class OfBuild:
-    """An attribute that ``build`` determines; in layers of one's own anything goes.
-
-    Args:
-        advice: What to do in the place of assigning to it.
-    """
-
-    def __init__(self, advice: str) -> None:
-        self.advice = advice
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __set__(self, made: Any, value: Any) -> None:
-        if made.of_package and self.name in vars(made):
-            raise AttributeError(f"{self.name} of {made} cannot be assigned: {self.advice}.")
-        vars(made)[self.name] = value
-
-
 class CheckedLayer(Settings):
     """The base of ``Layer``, with what the package asks layers about.
 
@@ -108,20 +90,29 @@ class CheckedLayer(Settings):
     step_formulas: Mapping[str, str] = {}
     adjustable: tuple[str, ...] = ()
     name: Any = LayerName(check_name)
-    input_shape: Shape | None = cast(Any, OfBuild("call build, or make a new layer"))
-    dtype: np.dtype[Any] = cast(Any, OfBuild("make the model with dtype=…"))
+    input_shape: Shape | None = None
+    dtype: np.dtype[Any] = np.dtype("float32")
     needs_input_gradient: Any = Checked(check_flag)
+    # what a pass leaves, and backward goes on with; a loop of one's own writes delta, as models do
+    _assignable = dict.fromkeys(("A", "M", "S", "U", "X", "X_hat", "Y", "Z", "delta"))
+    instead = {
+        "input_shape": "call build, or make a new layer",
+        "dtype": "make the model with dtype=…",
+        "parameters": "write into the .value of each, or call set_weights of the model",
+    }
+    parameters: list[Parameter]
 
     def __init__(self, name: str | None = None) -> None:
         self.name = check_name(name, f"{type(self).__name__}(name)")
         self._kept: list[Any] | None = None  # the weights that a copy begins with
         self.input_shape = None
         self.dtype = np.dtype("float32")
-        self.parameters: list[Parameter] = []
+        self.parameters = self.no_parameters()
         self.needs_input_gradient = True
         self.delta: Array | None = None
         self._trainable, self._held = True, False  # its own flag; whether its block is frozen
         self._in_model = False  # whether its parameters are in the vector of a model
+        self._former = list[Parameter]()  # those of the last build
         self._looked_at: set[str] = set()  # the calls of own code that left their input as it was
         self.buffers = Buffers()
 
@@ -145,6 +136,10 @@ class CheckedLayer(Settings):
     def _rng(self) -> np.random.Generator:
         """The generator of a layer that is used by itself; a model gives it another one."""
         return np.random.default_rng()
+
+    def no_parameters(self) -> list[Parameter]:
+        """The list to which ``build`` adds them; in layers of one's own anything goes."""
+        return FixedList((), self.instead["parameters"]) if self.of_package else []
 
     def check_new(self, name: str) -> None:
         """Checks that a parameter may be added, and that none of the layer has that name yet.
@@ -310,17 +305,20 @@ class CheckedLayer(Settings):
         return copy_of(self, trainable)
 
     def __getattr__(self, name: str) -> Any:
-        hint = "."
+        hint, by = (
+            "",
+            cast(Any, self),
+        )  # Python guesses a name by that, behind a full stop of its own
         if name in ELSEWHERE:
-            hint = f": there is {ELSEWHERE[name]}."
+            hint, by = f": there is {ELSEWHERE[name]}.", None
         elif not name.startswith("_") and self.__dict__.get("input_shape", ()) is None:
-            hint = f", perhaps because it is not built: {BUILD}."
+            hint = f", perhaps because it is not built: {BUILD}"
         parameters = {p.name.rpartition(".")[2]: p for p in self.__dict__.get("parameters", ())}
         if name in parameters:
-            hint = f": write self.{name} = self.add_parameter({name!r}, …) in make_parameters."
+            hint = f": write self.{name} = self.add_parameter({name!r}, …) in make_parameters"
         elif name[:1] == "d" and name[1:] in parameters:
-            hint = f": the gradient is self.{name[1:]}.gradient, what add_parameter returned."
-        raise AttributeError(f"{self} has no attribute {name!r}{hint}")
+            hint = f": the gradient is self.{name[1:]}.gradient, what add_parameter returned"
+        raise AttributeError(f"{self} has no attribute {name!r}{hint}", name=name, obj=by)
 
     def __str__(self) -> str:
         name = self.__dict__.get("name")

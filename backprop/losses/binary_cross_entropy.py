@@ -6,7 +6,7 @@ import numpy as np
 
 from backprop.core import functional
 from backprop.core.checks import check_number
-from backprop.core.types import Array, Interval, Shape
+from backprop.core.types import Array, Interval, Shape, computed
 from backprop.losses.cross_entropy import CrossEntropy, Partition
 from backprop.losses.formula import Formula
 from backprop.losses.helpers import row_dot
@@ -55,7 +55,7 @@ class BinaryCrossentropy(CrossEntropy):
         super().__init__(from_logits)
         self.label_smoothing = check_number(label_smoothing, "label_smoothing", below=1)
 
-    @property
+    @computed
     def decision_threshold(self) -> float | None:
         """Of logits it is 0, where σ is ½."""
         return 0.0 if self.from_logits else None

@@ -48,10 +48,8 @@ class CheckedLoss(LastPass):
     instead_of_one = ""
     """What to do about a model with one output; empty unless the loss needs two or more."""
 
-    @property
-    def decision_threshold(self) -> float | None:
-        """An output above it means yes; None leaves it to the metrics, which take ½ for one."""
-        return None
+    decision_threshold: float | None = None
+    """An output above it means yes; None leaves it to the metrics, which take ½ for one."""
 
     compares_samples = False
     """Whether ℓ of a sample depends on the others of its batch."""

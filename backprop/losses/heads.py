@@ -59,10 +59,15 @@ class MatchedHead(Loss):
         elif "loss" in vars(self) and takes(type(self.loss), name):
             setattr(self.loss, name, value)
         else:
-            known = name in vars(self) or hasattr(type(self), name)
-            if "loss" in vars(self) and not known:  # who misspells means the loss
+            if "loss" in vars(self) and not hasattr(self, name):  # who misspells means the loss
                 check_read(self.loss, name, value)
             super().__setattr__(name, value)
+
+    def check_setting(self, name: str) -> None:
+        """Raises AttributeError: a model was compiled with the two that it joins."""
+        raise AttributeError(
+            f"{name} of a model's loss cannot be assigned: call model.compile(loss=…)."
+        )
 
     @property
     def label_smoothing(self) -> Any:

@@ -32,10 +32,7 @@ class Hinge(Loss):
 
     over_outputs = "mean"
 
-    @property
-    def decision_threshold(self) -> float | None:
-        """The middle of −1 and 1."""
-        return 0.0
+    decision_threshold = 0.0  # the middle of −1 and 1
 
     def check_target(self, target: Array, output_shape: Shape, dtype: Any) -> Array:
         """Labels of two kinds.

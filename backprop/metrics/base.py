@@ -19,7 +19,8 @@ from backprop.core.ranges import are_classes, check_finite, check_one_class, che
 from backprop.core.settings import Checked, Settings
 from backprop.core.types import Array, Outputs, Shape
 from backprop.core.walk import from_here
-from backprop.metrics.returned import TOO_FEW, check_free_name, check_result, check_values, copied
+from backprop.metrics.attributes import check_better, check_free_name, check_ignored, check_outputs
+from backprop.metrics.returned import TOO_FEW, check_result, check_values, copied
 from backprop.metrics.shapes import are_exchanged, show_shapes
 from backprop.metrics.verbs import KnowsVerbs
 
@@ -62,11 +63,12 @@ class Metric(KnowsVerbs, Settings):
     """
 
     better: Literal["larger", "smaller"] | None = None
-    each_its_own, several = ("better", "ignored", "outputs"), False
+    several = False
     name: Any = Checked(check_free_name)
     weighted: Any = Checked(check_flag)
     outputs: Outputs | None = None
     ignored: int | None = None
+    _assignable = {"better": check_better, "ignored": check_ignored, "outputs": check_outputs}
     _tried: tuple[Any, ...] | None = None
     _told: Any = None  # what the model that ``compile`` was last called of tells it
 
@@ -151,8 +153,6 @@ class Metric(KnowsVerbs, Settings):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r})"
-
-    # ------------------------------------------------------------- what a subclass may make use of
 
     def paired(self, prediction: Array, target: Array) -> tuple[Array, Array]:
         """Both as arrays of one shape ``(N, …, K)``; ``(N,)`` will do for one output.

@@ -44,6 +44,8 @@ class FunctionMetric(MeanMetric):
         3.0
     """
 
+    _will_be_weighted = False  # whether the validation to come has weights
+
     def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
         check_function(function, "y_true, y_pred", "FunctionMetric(function)")
         check_stateless(function)
@@ -56,8 +58,6 @@ class FunctionMetric(MeanMetric):
         """Starts anew with another function, which may return something of another kind."""
         self._whole = None
         self.reset()
-
-    _will_be_weighted = False
 
     def reset(self) -> None:
         """Starts anew."""

@@ -3,15 +3,14 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from backprop.core.errors import said
 from backprop.core.lazy import makers
 from backprop.core.lookup import is_function, resolve, takes
 from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Outputs
+from backprop.metrics.attributes import check_better, check_free_name
 from backprop.metrics.base import MeanMetric, Metric
 from backprop.metrics.function import FunctionMetric
 from backprop.metrics.means import Mean
-from backprop.metrics.returned import check_free_name
 
 _CLASSES = {
     "accuracy": "Accuracy",
@@ -110,11 +109,7 @@ def get(
                 setattr(found, argument, threshold)
     methods = METHODS | ({"values": "prediction, target"} if isinstance(found, MeanMetric) else {})
     check_methods(found, methods, "" if isinstance(found.name, str) else "name", keeps=True)
-    if found.better not in ("larger", "smaller", None):
-        raise ValueError(
-            f"metric {found.name!r} has better={said(found.better)}, but it must be 'larger' or "
-            f"'smaller', or None where neither is."
-        )
+    check_better(found.better, f"better of the metric {found.name!r}")
     return found
 
 

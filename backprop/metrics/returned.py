@@ -7,32 +7,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from backprop.core.arrays import is_masked
-from backprop.core.checks import check_shown
 from backprop.core.errors import said
 
 T = TypeVar("T")
 
-TAKEN = ("loss", "epoch", "batch", "learning_rate")
-"""What other numbers are called beside those of the metrics in logs, History and files."""
-
 TOO_FEW = (ArithmeticError, AssertionError, LookupError, ValueError)
 """What a user's code may raise of samples that are too few for it."""
-
-
-def check_free_name(name: Any, argument: str) -> str:
-    """The name of a metric.
-
-    Raises:
-        TypeError: It is no string.
-        ValueError: It would hide another number.
-    """
-    text = check_shown(name, argument)
-    if text in TAKEN or text.startswith("val_"):
-        raise ValueError(
-            f"one of the metrics is called {text!r}, but {', '.join(map(repr, TAKEN))} and names "
-            f"that begin with 'val_' are those of other numbers: give it another {argument}."
-        )
-    return text
 
 
 def check_different(names: Sequence[str]) -> None:

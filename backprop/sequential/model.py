@@ -23,7 +23,7 @@ from backprop.sequential.prediction import check_weights_finite
 from backprop.training.batched_metrics import update_steps
 from backprop.training.divergence import Guard, quiet, warn_of_overflow
 from backprop.training.evaluation import Evaluator, collect, unwrap
-from backprop.training.history import History
+from backprop.training.history import History, check_history
 from backprop.training.loop import Loop
 from backprop.training.observation import observe
 from backprop.training.plan import plan_fit
@@ -57,6 +57,8 @@ class Sequential(CompiledNetwork):
         >>> model.predict(X).round().ravel()
         array([0., 1., 1., 0.], dtype=float32)
     """
+
+    _assignable = {"history": check_history}
 
     @answered
     def reset(self, seed: int | None = None) -> None:

@@ -148,7 +148,7 @@ class Network(Weights):
         self._shuffle_rng = np.random.default_rng(shuffle_seed)
 
     def reset(self, seed: int | None = None) -> None:
-        """Draws new weights and forgets all training, as if the model had just been made.
+        """Draws new weights and forgets all training; what was set, such as ``trainable``, stays.
 
         Args:
             seed: Takes the place of the model's seed; None keeps that one, so that the same weights

@@ -32,7 +32,6 @@ class ColumnNames(Checked):
 class Weights(KnowsElsewhere, WithoutItems, Settings):
     """θ and g of a model, and the files that hold it."""
 
-    stores_more = False
     feature_names: Any = ColumnNames(check_names)
     _elsewhere = ELSEWHERE
     _instead_of_items = "write model.layers[0], or model.get_layer(name)"

@@ -1,6 +1,6 @@
 """What training looked like: the numbers of every epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,8 +8,10 @@ import numpy as np
 from backprop import plotting, storage
 from backprop.callbacks import Callback, Logs
 from backprop.callbacks.base import numbers_of
+from backprop.core.checks import check_integer, check_list, is_row
 from backprop.core.durable import FilePath
 from backprop.core.elsewhere import KnowsElsewhere, WithoutItems
+from backprop.core.errors import said
 from backprop.core.signatures import answered
 
 if TYPE_CHECKING:
@@ -23,6 +25,18 @@ IN_PLACE = (
     "fit trains the model where it is and returns this History: write model.fit(…) without "
     "model = before it; history.model is the model"
 )
+
+
+def check_curves(value: Any, name: str) -> None:
+    """Raises TypeError: the numbers of all epochs are no dict of lists."""
+    if not (isinstance(value, Mapping) and all(map(is_row, value.values()))):
+        raise TypeError(f"{name} must be a dict of lists, a number an epoch; it is {said(value)}.")
+
+
+def check_epochs(value: Any, name: str) -> None:
+    """Checks the numbers of the epochs: a list of integers."""
+    for each in check_list(value, name):
+        check_integer(each, f"every one of {name}", 0)
 
 
 class History(Callback, KnowsElsewhere, WithoutItems):
@@ -42,11 +56,13 @@ class History(Callback, KnowsElsewhere, WithoutItems):
         {'loss': [1.0, 0.0]}
     """
 
+    _assignable = {**Callback._assignable, "history": check_curves, "epoch": check_epochs}
     _elsewhere = dict.fromkeys(VERBS.split(), IN_PLACE)
     _instead_of_items = "write history.history['loss'], a list of numbers"
 
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}
+        self._noted: Any = self.history  # the dict of which it is known when its numbers came
         self.epoch: list[int] = []
         self.params: dict[str, Any] = {}
         self._when: dict[str, list[int]] = {}
@@ -66,6 +82,7 @@ class History(Callback, KnowsElsewhere, WithoutItems):
         as_list = storage.files.as_list
         self.epoch = as_list(state["epoch"])
         self.history = {key: as_list(values) for key, values in state["history"].items()}
+        self._noted = self.history
         self._when = {key: as_list(epochs) for key, epochs in state["when"].items()}
 
     def __add__(self, other: "History") -> "History":
@@ -84,12 +101,31 @@ class History(Callback, KnowsElsewhere, WithoutItems):
         for each, before in ((self, 0), (other, len(self.epoch))):
             for key, values in each.history.items():
                 joined.history.setdefault(key, []).extend(values)
-                when = each._when.get(key, range(len(values)))
+                when = each._epochs_of(key, values)
                 joined._when.setdefault(key, []).extend(k + before for k in when)
         return joined
 
+    def _epochs_of(self, key: str, values: Sequence[Any]) -> Sequence[int]:
+        """The positions in ``epoch`` that the numbers of a curve belong to.
+
+        Raises:
+            ValueError: The curve or the epochs were changed, and there are not enough of these.
+        """
+        when = self._when.get(key, ()) if self._noted is self.history else ()
+        if len(when) == len(values) and max(when, default=-1) < len(self.epoch):
+            return when
+        if len(values) > len(self.epoch):
+            raise ValueError(
+                f"history[{key!r}] has {len(values)} numbers, but epoch has {len(self.epoch)}: "
+                f"assign as many, with None in a curve for an epoch without a number."
+            )
+        return range(len(values))
+
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Appends the epoch's numbers."""
+        if self._noted is not self.history:
+            self._when = {key: [*self._epochs_of(key, v)] for key, v in self.history.items()}
+            self._noted = self.history
         self.epoch.append(epoch)
         for key, value in (logs or {}).items():
             self.history.setdefault(key, []).append(value)
@@ -125,7 +161,7 @@ class History(Callback, KnowsElsewhere, WithoutItems):
         """
         found: dict[str, list[Any]] = {}
         for key, values in self.history.items():
-            for k, value in zip(self._when.get(key, range(len(values))), values, strict=True):
+            for k, value in zip(self._epochs_of(key, values), values, strict=True):
                 for number in numbers_of({key: value}).values():
                     found.setdefault(key, [None] * len(self.epoch))[k] = number
         return found
@@ -141,3 +177,9 @@ def brief(value: Any) -> str:
         return f"[{', '.join(map(brief, value))}]"
     number = isinstance(value, int | float | np.number) and not isinstance(value, np.timedelta64)
     return f"{value:.4g}" if number else str(value)
+
+
+def check_history(value: Any, name: str) -> None:
+    """Raises TypeError: what a model is to keep of its training is no ``History``, nor None."""
+    if not (value is None or isinstance(value, History)):
+        raise TypeError(f"{name} must be a History, as fit returns it, but it is {said(value)}.")

@@ -1,0 +1,313 @@
+"""Every name of every public object: assigning to it is refused, checked, or has an effect."""
+
+import numpy as np
+import pytest
+from constructors import BASES, FIRST_ROWS, public_classes, required
+from rows import each
+
+import backprop as bp
+from backprop.callbacks import CallbackList, LambdaCallback
+from backprop.layers import Dense, Dropout, ReLU, Softmax
+from backprop.losses import CategoricalCrossentropy
+
+KEPT_OF_A_PASS = {"A", "M", "S", "U", "X", "X_hat", "Y", "Z", "delta"}
+"""What a pass leaves in a layer, of which backward takes what it needs."""
+
+BY_HAND = {"model", "params", "scalars"}
+"""What the hooks of a callback and the formula of an optimizer look at, when they are called."""
+
+R = np.random.default_rng(0)
+X, LABELS = R.normal(size=(20, 4)), R.integers(0, 3, 20)
+
+
+class Nonsense:
+    """A value that no attribute may have which is checked."""
+
+
+def built_layer(kind):
+    case = FIRST_ROWS[kind]
+    layer = case.make()
+    bp.Sequential([layer]).build((None, *case.shape))
+    return layer
+
+
+def made_by(family, kind):
+    if family == "layers":
+        return built_layer(kind)
+    more = {"path": "curves.png"} if kind.__name__ == "LivePlot" else {}
+    return kind(**required(kind), **more)
+
+
+def trained():
+    layers = [Dense(5), ReLU(), Dropout(0.1), Dense(3), Softmax()]
+    model = bp.Sequential(layers, seed=0)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy", "auc"])
+    model.fit(X, LABELS, verbose=0)
+    return model
+
+
+def explained():
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "half_squared_error")
+    return model.explain([2.0], [5.0])
+
+
+def paths():
+    return explained().paths("x")
+
+
+OBJECTS = {
+    f"{family}.{name}": (lambda family=family, kind=kind: made_by(family, kind))
+    for family in BASES
+    for name, kind in ((n.partition(".")[2], k) for n, k in public_classes(family).items())
+} | {
+    "model": trained,
+    "model without layers": bp.Sequential,
+    "its parameters": lambda: trained().parameters,
+    "one of these": lambda: trained().parameters["dense_1.W"],
+    "its optimizer": lambda: trained().optimizer,
+    "its loss": lambda: trained().loss,
+    "its first metric": lambda: trained().metrics[0],
+    "its second metric": lambda: trained().metrics[1],
+    "its history": lambda: trained().history,
+    **{f"its layer {k}": (lambda k=k: trained().layers[k]) for k in range(5)},
+    "a layer that is not built": lambda: Dense(3),
+    "a loss on probabilities": CategoricalCrossentropy,
+    "input": lambda: bp.Input((3,)),
+    "a list of callbacks": lambda: CallbackList([LambdaCallback()], bp.Sequential(), {}),
+    "an explanation": explained,
+    "one of its layers": lambda: explained()[0],
+    "workers": bp.distributed.Workers,
+    "words": lambda: bp.datasets.Vocabulary(["a b"]),
+}
+
+
+def names_of(made):
+    slots = {name for base in type(made).__mro__ for name in getattr(base, "__slots__", ())}
+    names = {*dir(type(made)), *vars(made)} if hasattr(made, "__dict__") else slots
+    return sorted(name for name in names if name[0] != "_")
+
+
+def taken(made, name, value):
+    try:
+        setattr(made, name, value)
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return True
+
+
+@each("make", OBJECTS.values(), ids=OBJECTS)
+def test_no_name_takes_what_has_no_effect(make):
+    free = {name for name in names_of(make()) if taken(make(), name, Nonsense())}
+    assert free <= KEPT_OF_A_PASS | BY_HAND
+    assert not taken(make(), "name_of_nobody", 1)
+
+
+SAID = {
+    "parameters": (lambda: built_layer(Dense), "parameters", [], "write into the .value of each"),
+    "children": (lambda: FIRST_ROWS[bp.layers.Chain].make(), "children", [], "add"),
+    "activation": (lambda: trained().loss, "activation", Softmax(), "call model.compile"),
+    "loss": (lambda: trained().loss, "loss", CategoricalCrossentropy(), "call model.compile"),
+    "initializer": (OBJECTS["one of these"], "initializer", "zeros", "the arguments of its layer"),
+    "shape": (OBJECTS["one of these"], "shape", (3,), "shape of dense_1.W cannot be assigned"),
+    "average": (lambda: trained().optimizer, "swapped", True, "the package sets it"),
+    "list of callbacks": (OBJECTS["a list of callbacks"], "callbacks", [], "make another one"),
+    "numbers": (explained, "loss", 3.0, "the package sets it"),
+    "argument that is not kept": (explained, "record", 3.0, "names of your own"),
+    "words": (OBJECTS["words"], "tokens", [1], "tokens must be a list of strings"),
+    "better": (bp.metrics.AUC, "better", "max", "better must be 'larger' or 'smaller', or None"),
+    "outputs": (bp.metrics.AUC, "outputs", "logits", "outputs must be 'answers', "),
+    "ignored": (bp.metrics.AUC, "ignored", 0.5, "ignored must be an integer"),
+    "wait": (bp.callbacks.EarlyStopping, "wait", -1, "wait must be"),
+    "epochs": (bp.History, "epoch", ["a"], "every one of epoch must be an integer"),
+    "unknown word": (OBJECTS["words"], "tokens", ["Anna"], "'Anna', which is never found"),
+    "word twice": (OBJECTS["words"], "tokens", ["a", "b", "a"], "tokens holds 'a' twice"),
+    "way": (bp.callbacks.EarlyStopping, "rises", True, "set mode"),
+    "picture": (OBJECTS["callbacks.LivePlot"], "figure", 1, "figure can be set to None"),
+    "added": (LambdaCallback, "adds", [1], "every one of adds must be a string"),
+    "total": (paths, "total", 0.0, "total of Paths cannot be assigned: it follows from"),
+    "curves": (bp.History, "history", [0.5], "history must be a dict of lists"),
+    "one curve": (bp.History, "history", {"loss": [0.5], "mae": 0.5}, "must be a dict of lists"),
+    "history": (trained, "history", {"loss": [1.0]}, "history must be a History"),
+}
+
+
+@each("make, name, value, words", SAID.values(), ids=SAID)
+def test_what_to_do_in_its_place_is_said(make, name, value, words):
+    with pytest.raises((AttributeError, TypeError, ValueError), match=words):
+        setattr(make(), name, value)
+
+
+def test_what_a_pass_leaves_may_be_another_array():
+    halves = FIRST_ROWS[Dropout].make()
+    halves.build((4,))
+    halves.M, halves.Y = np.full((2, 4), 0.5, np.float32), np.ones((2, 4), np.float32)
+    np.testing.assert_array_equal(halves.backward(np.ones((2, 4), np.float32)), halves.M)
+    layer = built_layer(Dense)
+    layer.forward(np.ones((2, 4), np.float32), training=True)
+    layer.X = np.full((2, 4), 3.0, np.float32)
+    layer.backward(np.ones((2, 3), np.float32))
+    np.testing.assert_array_equal(layer.dW, np.full((4, 3), 6.0))
+
+
+def test_what_is_checked_holds_from_then_on():
+    history, stop = trained().history, bp.callbacks.EarlyStopping("loss", patience=5)
+    history.history, history.epoch = {"loss": [0.5, 0.25]}, [0, 1]
+    assert "loss=0.25" in repr(history)
+    stop.model, stop.wait, stop.best_epoch, stop.stopped_epoch = bp.Sequential(), 4, 7, 8
+    assert stop.state()["counts"]["best_epoch"] == 7
+    stop.on_epoch_end(0, {"loss": 1.0})
+    stop.wait = 4
+    stop.on_epoch_end(1, {"loss": 1.0})
+    assert stop.model.stop_training
+    parameter = trained().parameters["dense_1.W"]
+    parameter.looked_up = True
+    assert parameter.looked_up is True
+
+
+def test_a_loss_of_ones_own_says_where_yes_begins():
+    class Third(bp.losses.MeanSquaredError):
+        def __init__(self):
+            super().__init__()
+            self.decision_threshold = 1 / 3
+
+    model = bp.Sequential([Dense(1, use_bias=False, kernel_initializer="ones")])
+    model.compile("sgd", Third(), metrics=["binary_accuracy"])
+    assert model.evaluate([[0.2], [0.4]], [[0], [1]], verbose=0)[1] == 1
+
+
+@each("read", ["kernel", "input", "trainable_weights"])
+def test_python_adds_no_guess_to_what_is_there_instead(read):
+    with pytest.raises(AttributeError, match=f"'{read}': there is") as caught:
+        getattr(Dense(3), read)
+    assert caught.value.obj is None
+    with pytest.raises(AttributeError, match="'unit'") as caught:
+        Dense(3).unit  # noqa: B018
+    assert caught.value.obj is not None
+
+
+def test_a_list_that_stays_says_how_it_was_to_be_changed():
+    layers = trained().layers
+    with pytest.raises(TypeError, match=r"cannot be changed by \[…\] = …: "):
+        layers[0] = Dense(3)
+    with pytest.raises(TypeError, match=r"changed by append: write into the \.value of each"):
+        layers[0].parameters.append(layers[0].parameters[0])
+    with pytest.raises(TypeError, match=r"cannot be changed by \+=: "):
+        layers += [Dense(3)]
+
+
+def test_classes_of_ones_own_may_have_any_names():
+    class Budget(LambdaCallback):
+        def __init__(self, left):
+            super().__init__(on_epoch_end=self.hook)
+            self.left, self.assignable = left, ()
+
+        def hook(self, epoch, logs):
+            self.left -= 1
+            self.model.stop_training = not self.left
+
+    class Observed:
+        def __setattr__(self, name, value):
+            super().__setattr__(name, value)
+            self.__dict__.setdefault("seen", []).append(name)
+
+    class Crop(Observed, bp.layers.Layer):
+        def __init__(self, left):
+            super().__init__()
+            self.left = getattr(self, "left", left)
+
+    model = bp.Sequential([Dense(1)])
+    model.compile("sgd", "mse")
+    fit = model.fit(X, X[:, :1], epochs=9, verbose=0, callbacks=[Budget(2)])
+    assert fit.epoch == [0, 1]
+    assert Crop(3).left == 3
+    assert "left" in Crop(3).seen
+
+
+def test_a_callback_of_functions_may_say_what_it_writes(tmp_path):
+    say = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(mine=epoch))
+    say.adds = ("mine",)
+    model = bp.Sequential([Dense(1)])
+    model.compile("sgd", "mse")
+    kept = bp.callbacks.ModelCheckpoint(tmp_path / "w-{mine:.0f}.npz")
+    model.fit(X, X[:, :1], verbose=0, callbacks=[say, kept])
+    assert [path.name for path in tmp_path.iterdir()] == ["w-0.npz"]
+
+
+def test_what_is_there_already_may_be_assigned_again():
+    first, second = bp.optimizers.Adam(0.3), bp.optimizers.Adam()
+    for name, value in vars(first).items():
+        setattr(second, name, value)
+    assert second.learning_rate == 0.3
+
+
+def test_a_formula_of_an_optimizer_by_hand():
+    optimizer = bp.optimizers.SGD(0.1)
+    optimizer.scalars = optimizer.coefficients(1, 0.1)
+    theta, g = np.ones(3), np.ones(3)
+    optimizer.update(theta, g, np.empty(3))
+    np.testing.assert_allclose(theta, 0.9, rtol=1e-15)
+
+
+class Change(bp.callbacks.Callback):
+    def __init__(self, change):
+        self.change = change
+
+    def on_epoch_end(self, epoch, logs):
+        if epoch == 0:
+            self.model.optimizer.learning_rate = 1.5  # the loss grows from here on
+        if epoch == 3:
+            self.change()
+
+
+def diverging(stop, change):
+    model = bp.Sequential([Dense(1, False, "ones")])
+    model.compile(bp.optimizers.SGD(0.1), "mse")
+    ones = np.ones((4, 1))
+    model.fit(ones, 0 * ones, epochs=6, verbose=0, callbacks=[Change(change), stop])
+    return float(model.layers[0].W[0, 0])
+
+
+def test_an_early_stopping_that_is_told_in_training_what_to_restore():
+    def stopping(restores):
+        return bp.callbacks.EarlyStopping("loss", patience=9, restore_best_weights=restores)
+
+    best, last = (diverging(stopping(restores), lambda: None) for restores in (True, False))
+    assert best == pytest.approx(0.8 * -2)  # of the epoch with the smallest loss, the second
+    stop = stopping(True)
+    assert diverging(stop, lambda: setattr(stop, "restore_best_weights", False)) == last
+    stop.restore_best_weights = True
+    assert diverging(stop, lambda: None) == best
+    stop = stopping(False)
+    with pytest.raises(AttributeError, match="were not kept: set restore_best_weights before"):
+        diverging(stop, lambda: setattr(stop, "restore_best_weights", True))
+
+
+def test_a_history_whose_first_epochs_are_left_out(tmp_path):
+    model = bp.Sequential([Dense(1)])
+    model.compile("sgd", "mse")
+    fit = {"epochs": 5, "verbose": 0, "validation_data": (X, X[:, :1]), "validation_freq": 2}
+    history = model.fit(X, X[:, :1], **fit)
+    assert [v is None for v in history.every_epoch()["val_loss"]] == [True, False] * 2 + [True]
+    whole = history.every_epoch()
+    history.epoch = history.epoch[2:]
+    with pytest.raises(ValueError, match=r"history\['loss'\] has 5 numbers, but epoch has 3"):
+        history.plot()
+    history.history = {key: values[2:] for key, values in whole.items()}
+    assert history.every_epoch() == {key: values[2:] for key, values in whole.items()}
+    history.plot(tmp_path / "curves.png")
+    history.on_epoch_end(5, {"loss": 0.5})
+    assert history.every_epoch()["loss"] == [*whole["loss"][2:], 0.5]
+    assert history.every_epoch()["val_loss"] == [*whole["val_loss"][2:], None]
+    history.history["loss"].pop()
+    assert history.every_epoch()["loss"] == [*whole["loss"][2:], None]
+
+
+def test_words_that_were_changed_are_saved_as_they_are_or_not_at_all(tmp_path):
+    vocabulary = bp.datasets.Vocabulary(["the cat sat"])
+    vocabulary.tokens.append("mat")
+    vocabulary.save(tmp_path / "words.npz")
+    assert bp.datasets.Vocabulary.load(tmp_path / "words.npz").encode("mat").tolist() == [5]
+    vocabulary.tokens.append(5)
+    with pytest.raises(TypeError, match="tokens must be a list of strings"):
+        vocabulary.save(tmp_path / "words.npz")

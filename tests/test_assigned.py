@@ -1,4 +1,4 @@
-"""Every name of every public object: assigning to it is refused, checked, or has an effect."""
+"""The names of the package's objects: assigning to one is refused or checked, or has an effect."""
 
 import numpy as np
 import pytest
@@ -160,20 +160,23 @@ def test_what_is_checked_holds_from_then_on():
     stop.wait = 4
     stop.on_epoch_end(1, {"loss": 1.0})
     assert stop.model.stop_training
-    parameter = trained().parameters["dense_1.W"]
-    parameter.looked_up = True
-    assert parameter.looked_up is True
+    with pytest.raises(AttributeError, match=r"looked_up of dense_1\.W stays what it is"):
+        trained().parameters["dense_1.W"].looked_up = True
 
 
 def test_a_loss_of_ones_own_says_where_yes_begins():
-    class Third(bp.losses.MeanSquaredError):
-        def __init__(self):
-            super().__init__()
-            self.decision_threshold = 1 / 3
+    for base in (bp.losses.MeanSquaredError, bp.losses.BinaryCrossentropy):
 
-    model = bp.Sequential([Dense(1, use_bias=False, kernel_initializer="ones")])
-    model.compile("sgd", Third(), metrics=["binary_accuracy"])
-    assert model.evaluate([[0.2], [0.4]], [[0], [1]], verbose=0)[1] == 1
+        class Third(base):
+            def __init__(self):
+                super().__init__()
+                self.decision_threshold = 1 / 3
+
+        ends = [bp.layers.Sigmoid()] * (base is bp.losses.BinaryCrossentropy)
+        model = bp.Sequential([Dense(1, use_bias=False, kernel_initializer="ones"), *ends])
+        model.compile("sgd", Third(), metrics=["binary_accuracy"])
+        low, high = (-1, -0.5) if ends else (0.2, 0.4)  # σ is 0.27 and 0.38
+        assert model.evaluate([[low], [high]], [[0], [1]], verbose=0)[1] == 1
 
 
 @each("read", ["kernel", "input", "trainable_weights"])
@@ -237,8 +240,12 @@ def test_a_callback_of_functions_may_say_what_it_writes(tmp_path):
 def test_what_is_there_already_may_be_assigned_again():
     first, second = bp.optimizers.Adam(0.3), bp.optimizers.Adam()
     for name, value in vars(first).items():
+        setattr(first, name, value)
         setattr(second, name, value)
     assert second.learning_rate == 0.3
+    history = trained().history
+    for name, value in vars(history).items():
+        setattr(history, name, value)
 
 
 def test_a_formula_of_an_optimizer_by_hand():
@@ -300,7 +307,29 @@ def test_a_history_whose_first_epochs_are_left_out(tmp_path):
     assert history.every_epoch()["loss"] == [*whole["loss"][2:], 0.5]
     assert history.every_epoch()["val_loss"] == [*whole["val_loss"][2:], None]
     history.history["loss"].pop()
-    assert history.every_epoch()["loss"] == [*whole["loss"][2:], None]
+    with pytest.raises(ValueError, match=r"history\['loss'\] has 3 numbers, but epoch has 4"):
+        history.every_epoch()
+    again = model.fit(X, X[:, :1], **fit)
+    again.history["val_loss"] = again.history["val_loss"][1:]
+    with pytest.raises(ValueError, match=r"history\['val_loss'\] has 1 numbers, but epoch has 5"):
+        again.every_epoch()
+
+
+def test_a_history_is_assigned_as_a_dict_of_lists():
+    history = bp.History()
+    history.history = {"loss": np.array([2.0, 1.0]), "mae": (2.0, 1.0)}
+    history.epoch = np.arange(2)
+    history.on_epoch_end(2, {"loss": 0.5, "mae": 0.5})
+    assert history.history == {"loss": [2.0, 1.0, 0.5], "mae": [2.0, 1.0, 0.5]}
+    assert history.epoch == [0, 1, 2]
+    assert (history + history).epoch == [0, 1, 2, 3, 4, 5]
+    history.history = {"loss": []}
+    assert repr(history) == "<History of 3 epochs>"
+    kept = trained().history
+    old = {k: v for k, v in kept.__getstate__().items() if k != "_noted"}
+    earlier = bp.History.__new__(bp.History)
+    earlier.__setstate__(old)
+    assert earlier.every_epoch() == kept.every_epoch()
 
 
 def test_words_that_were_changed_are_saved_as_they_are_or_not_at_all(tmp_path):
@@ -308,6 +337,101 @@ def test_words_that_were_changed_are_saved_as_they_are_or_not_at_all(tmp_path):
     vocabulary.tokens.append("mat")
     vocabulary.save(tmp_path / "words.npz")
     assert bp.datasets.Vocabulary.load(tmp_path / "words.npz").encode("mat").tolist() == [5]
+    vocabulary.tokens = np.array(["the", "mat"])
+    assert vocabulary.decode(vocabulary.encode("mat the")) == "mat the"
     vocabulary.tokens.append(5)
     with pytest.raises(TypeError, match="tokens must be a list of strings"):
+        vocabulary.decode([2])
+    with pytest.raises(TypeError, match="tokens must be a list of strings"):
         vocabulary.save(tmp_path / "words.npz")
+
+
+GONE = {
+    "parameters": (lambda: built_layer(Dense), "parameters"),
+    "units": (lambda: Dense(3), "units"),
+    "curves": (lambda: trained().history, "history"),
+    "rate": (bp.optimizers.SGD, "clipnorm"),
+    "of a parameter": (OBJECTS["one of these"], "trainable"),
+    "of all parameters": (OBJECTS["its parameters"], "largest"),
+}
+
+
+@each("make, name", GONE.values(), ids=GONE)
+def test_attributes_are_not_deleted(make, name):
+    made = make()
+    with pytest.raises(AttributeError, match=f"{name} of .* cannot be deleted: its code reads it"):
+        delattr(made, name)
+    assert hasattr(made, name)
+
+
+def test_a_method_that_took_another_s_place_is_deleted_and_so_are_names_of_ones_own():
+    class Mine(bp.callbacks.Callback):
+        pass
+
+    optimizer, mine = bp.optimizers.SGD(), Mine()
+    optimizer.update, optimizer._note, mine.note = print, 1, 2
+    del optimizer.update, optimizer._note, mine.note
+    assert optimizer.update.__func__ is bp.optimizers.SGD.update
+    assert not hasattr(optimizer, "_note")
+    assert not hasattr(mine, "note")
+    with pytest.raises(AttributeError, match="no attribute 'foo'"):
+        del optimizer.foo
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer. Maximum iterations")
+def test_what_fit_sets_of_an_mlp():
+    estimators = pytest.importorskip("backprop.estimators")
+    mlp = estimators.MLPRegressor(hidden_layer_sizes=(3,), max_iter=3, random_state=0)
+    assert not hasattr(mlp, "t_")
+    mlp.fit(X, X[:, 0])
+    for name in ("t_", "n_layers_", "n_outputs_", "out_activation_"):
+        with pytest.raises(AttributeError, match=f"{name} of MLPRegressor cannot be assigned: fit"):
+            setattr(mlp, name, 7)
+        with pytest.raises(AttributeError, match="cannot be deleted"):
+            delattr(mlp, name)
+        setattr(mlp, name, getattr(mlp, name))
+    assert (mlp.n_layers_, mlp.n_outputs_, mlp.out_activation_) == (3, 1, "identity")
+
+    class Mine(estimators.MLPRegressor):
+        def fit(self, X, y):
+            super().fit(X, y)
+            self.n_outputs_ = 5
+            return self
+
+    assert Mine(hidden_layer_sizes=(3,), max_iter=3).fit(X, X[:, 0]).n_outputs_ == 5
+
+
+def test_a_schedule_begins_anew_where_the_iterations_do():
+    seen = []
+
+    def rate(step):
+        seen.append(step)
+        return 0.01
+
+    model = bp.Sequential([Dense(1)], seed=0)
+    model.compile(bp.optimizers.SGD(rate), "mse")
+    fit = {"batch_size": 2, "verbose": 0}  # 10 steps
+    model.fit(X, X[:, :1], **fit)
+    model.optimizer.gradient_accumulation_steps = 4
+    model.fit(X, X[:, :1], **fit)
+    model.optimizer.iterations = 0
+    seen.clear()
+    model.fit(X, X[:, :1], **fit)
+    assert sorted(set(seen))[:3] == [0, 1, 2]
+
+
+def test_a_log_stays_in_its_file_while_it_is_written(tmp_path):
+    log = bp.callbacks.CSVLogger(tmp_path / "a.csv")
+
+    def change(epoch, logs):
+        for name, value in (("filename", "b.csv"), ("separator", ";"), ("append", True)):
+            with pytest.raises(AttributeError, match=f"{name} cannot be changed in a training"):
+                setattr(log, name, value)
+
+    model = bp.Sequential([Dense(1)])
+    model.compile("sgd", "mse")
+    changes = LambdaCallback(on_epoch_end=change)
+    model.fit(X, X[:, :1], verbose=0, callbacks=[log, changes])
+    log.filename = tmp_path / "b.csv"
+    model.fit(X, X[:, :1], verbose=0, callbacks=[log])
+    assert (tmp_path / "b.csv").read_text().startswith("epoch,loss\n0,")

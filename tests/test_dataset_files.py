@@ -44,6 +44,15 @@ def test_the_number_of_batches_is_known_before_they_are_read(table):
     assert steps == [22]
 
 
+@pytest.mark.parametrize("name", ["path", "columns", "target", "batch_size", "seed"])
+def test_a_source_stays_as_it_was_made(table, name):
+    source = from_parquet(table[0], ["a"], "y", seed=0)
+    with pytest.raises(AttributeError, match=f"{name} cannot be changed: make another source"):
+        setattr(source, name, 3)
+    with pytest.raises(AttributeError, match="nobody reads 'shuffle' of Parquet"):
+        source.shuffle = True
+
+
 def test_shuffled_rows_keep_their_targets(table):
     path, frame = table
     source = from_parquet(path, ["a", "b", "c"], "y", batch_size=16, seed=1)

@@ -205,26 +205,102 @@ def test_copied_layers_and_parameters_stay_joined(clone, order):
     assert not (given[1].values == 0.5).any()
 
 
-def test_parameters_stay_the_same_objects_when_a_model_is_reset():
+def test_what_was_set_of_parameters_stays_when_a_model_is_reset():
     layer = Dense(3)
     model = bp.Sequential([bp.Input(4), layer, bp.layers.Residual([Dense(3)])], seed=0)
     model.compile("adamw", "mse")
     W, b = layer.parameters
-    inner = model.parameters["residual_1.dense_1.b"]
     first = model.get_weights()
-    b.trainable = inner.trainable = W.decays = False
+    b.trainable = W.decays = False
+    model.parameters["residual_1.dense_1.b"].trainable = False
+    model.layers[1].trainable = False
+    model.layers[1].trainable = True
     model.reset()
     for mine, its in zip(model.get_weights(), first, strict=True):
         np.testing.assert_array_equal(mine, its)
-    assert [W, b] == layer.parameters
-    assert model.parameters["dense_1.b"] is b
     model.fit(np.ones((8, 4)), np.ones((8, 3)), verbose=0)
     assert not layer.b.any()
-    assert not inner.value.any()
-    assert layer.W.any()
-    assert repr(W).endswith("decays=False)")
-    b.value = [1.0, 2.0, 3.0]
-    np.testing.assert_array_equal(layer.b, [1, 2, 3])
+    assert not model.parameters["residual_1.dense_1.b"].value.any()
+    assert not np.array_equal(layer.W, first[0])
+    assert repr(layer.parameters[0]).endswith("decays=False)")
+    for name, value in (("trainable", True), ("decays", True), ("value", np.ones(3))):
+        with pytest.raises(AttributeError, match=r"dense_1.b is no longer in its model.*reset: ta"):
+            setattr(b, name, value)
+
+
+def test_what_a_layer_says_of_its_parameters_counts_when_a_model_is_reset():
+    class Scale(bp.layers.Layer):
+        learned = decays = False
+
+        def make_parameters(self, input_shape):
+            n = input_shape[-1:]
+            self.g = self.add_parameter("g", n, "ones", learned=self.learned, decays=self.decays)
+
+        def forward(self, X, training=False):
+            self.X = X
+            return X * self.g.value
+
+        def backward(self, delta):
+            self.g.gradient[...] = (delta * self.X).sum(0)
+            return delta * self.g.value
+
+    scale = Scale()
+    model = bp.Sequential([bp.Input(4), scale], seed=0)
+    model.compile("sgd", "mse")
+    scale.learned = scale.decays = True
+    model.reset()
+    assert scale.g.trainable
+    assert scale.g.decays
+    model.fit(np.ones((8, 4)), np.zeros((8, 4)), verbose=0)
+    assert (scale.g.value < 1).all()
+    scale.trainable = False
+    model.reset()
+    assert not scale.g.trainable
+    scale.trainable = True
+    assert scale.g.trainable
+
+
+def test_a_layer_that_is_built_by_hand_leaves_the_parameters_of_its_model(tmp_path):
+    model = bp.Sequential([bp.Input(4), Dense(4), Dense(4)], seed=0)
+    weights = model.get_weights()
+    for layer in model.layers:
+        layer.build((4,))
+    assert [p.name for p in model.parameters][1:3] == ["dense_1.b", "dense_2.W"]
+    model.save_weights(tmp_path / "w.npz")
+    again = bp.Sequential([bp.Input(4), Dense(4), Dense(4)], seed=1)
+    again.load_weights(tmp_path / "w.npz")
+    for mine, its in zip(again.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(mine, its)
+
+
+def test_a_reset_that_fails_leaves_the_model_as_it_was():
+    class Fails(bp.initializers.Initializer):
+        broken = False
+
+        def draw(self, shape, rng):
+            if self.broken:
+                raise RuntimeError("no numbers")
+            return np.zeros(shape)
+
+    last = Fails()
+    layers = [Dense(3), bp.layers.Residual([Dense(3)]), Dense(2, kernel_initializer=last)]
+    model = bp.Sequential([bp.Input(4), *layers], seed=0)
+    model.compile("sgd", "mse")
+    X = np.random.default_rng(0).normal(size=(8, 4))
+    model.fit(X, X[:, :2], verbose=0)
+    weights, before = model.get_weights(), model.predict(X)
+    last.broken = True
+    with pytest.raises(RuntimeError, match="no numbers"):
+        model.reset(seed=7)
+    for mine, its in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(mine, its)
+    np.testing.assert_array_equal(model.predict(X), before)
+    model.parameters["dense_1.b"].value = [1, 2, 3]
+    np.testing.assert_array_equal(model.layers[0].b, [1, 2, 3])
+    last.broken = False
+    model.reset()
+    first = bp.Sequential([bp.Input(4), Dense(3)], seed=0).layers[0]
+    np.testing.assert_array_equal(model.layers[0].W, first.W)
 
 
 def test_a_copy_s_parameters_keep_what_was_set_since_it_was_built():
@@ -233,14 +309,32 @@ def test_a_copy_s_parameters_keep_what_was_set_since_it_was_built():
     original.parameters[0].trainable = original.parameters[0].decays = False
     copied = original.copy()
     model = bp.Sequential([bp.Input(4), copied])
-    W = copied.parameters[0]
-    assert repr(W).endswith("trainable=False, decays=False)")
-    W.trainable = W.decays = True
+    assert repr(copied.parameters[0]).endswith("trainable=False, decays=False)")
+    copied.parameters[0].trainable = copied.parameters[0].decays = True
     model.reset()
     np.testing.assert_array_equal(copied.W, original.W)
-    assert W is copied.parameters[0]
-    assert W.trainable
-    assert W.decays
+    assert copied.parameters[0].trainable
+    assert copied.parameters[0].decays
     thawed = original.copy(trainable=True)
     bp.Sequential([bp.Input(4), thawed])
     assert thawed.parameters[0].trainable
+
+
+def test_names_that_were_given_twice_are_found_before_training(tmp_path):
+    def network():
+        block = bp.layers.Residual([Dense(3), Tanh()])
+        return bp.Sequential([Dense(3), Tanh(name="a"), block, Tanh()], seed=0)
+
+    changes = [
+        lambda model: setattr(model.layers[3], "name", "a"),
+        lambda model: setattr(model.layers[2].children[1], "name", "dense_1"),
+    ]
+    for change in changes:
+        model = network()
+        change(model)
+        model.compile("sgd", "mse")
+        with pytest.raises(ValueError, match=r"two layers are called '.*': names must differ"):
+            model.fit(np.ones((4, 2)), np.ones((4, 3)), verbose=0)
+        with pytest.raises(ValueError, match="two layers are called"):
+            model.save(tmp_path / "m.npz")
+        assert not (tmp_path / "m.npz").exists()

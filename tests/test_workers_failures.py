@@ -145,8 +145,9 @@ class Ready(Callback):
     def on_epoch_end(self, epoch, logs=None):
         if epoch == 1:
             print("process", self.params["worker"], os.getpid(), flush=True)
-with Workers(elastic="--with-ft" in sys.argv) as workers:
-    workers.time_limit = 2
+elastic = "--with-ft" in sys.argv
+with Workers(elastic=elastic) if elastic else Workers(time_limit=2) as workers:
+    workers.time_limit = 2  # it may be set later, too
     model.fit(X, y, epochs=10**6, callbacks=[Ready()], verbose=0, workers=workers)
 """,
     )
@@ -176,3 +177,34 @@ with Workers(elastic="--with-ft" in sys.argv) as workers:
         assert "worker 0 of 2 has waited 2 s for the others" in said
     else:
         assert "signal 9" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ("optimizer.momentum = 0.9", "the optimizer"),
+        ("optimizer.learning_rate = schedule", "the optimizer"),
+        ("layers[0].trainable = False", "the parameters"),
+    ],
+)
+def test_a_callback_that_changes_a_setting_on_one_worker_ends_the_job(
+    tmp_path: Path, change: str, name: str
+) -> None:
+    done = run(
+        tmp_path,
+        2,
+        LONG
+        + f"""
+import backprop as bp
+schedule = bp.schedules.CosineDecay(0.1, 40)
+class Changes(Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if self.params["worker"] == 0 and epoch == 1:
+            self.model.{change}
+with Workers() as workers:
+    model.fit(X, y, epochs=3, callbacks=[Changes()], verbose=0, workers=workers)
+""",
+    )
+    assert done.returncode != 0
+    assert f"they differ in {name}: worker 0 has" in done.stderr
+    assert "a callback must change it on all of them" in done.stderr

@@ -21,10 +21,9 @@ ALIASES = {
 """Keras's second names: the first calls the second unless it is overridden."""
 
 
-def check_added(value: Any, name: str) -> None:
-    """Checks the names of the numbers that a callback writes into the logs: a list of strings."""
-    for each in check_list(value, name):
-        check_text(each, f"every one of {name}")
+def check_added(value: Any, name: str) -> list[str]:
+    """The names of the numbers that a callback writes into the logs: a list of strings."""
+    return [check_text(each, f"every one of {name}") for each in check_list(value, name)]
 
 
 class Callback(Settings):
@@ -272,7 +271,8 @@ class CallbackList(Settings):
 
     def call_writers(self, really: bool) -> None:
         """Calls callbacks that only write from now on, or leaves that to another worker."""
-        vars(self)["callbacks"] = [each for each in self.everyone if really or not each.writes]
+        kept = [each for each in self.everyone if really or not each.writes]
+        vars(self)["callbacks"] = FixedList(kept, "make another list of them")  # past the check
         self._called.clear()
 
     def overriding(self, hook: str) -> list[Callback]:

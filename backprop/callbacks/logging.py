@@ -72,6 +72,15 @@ class CSVLogger(Callback):
         self.filename = plain_path(filename, "filename")
         self.separator = separator
         self.append = check_flag(append, "append")
+        self._writing = False
+
+    def check_setting(self, name: str) -> None:
+        """Raises AttributeError while the lines of a training are written into a file."""
+        if self._writing:
+            raise AttributeError(
+                f"{name} cannot be changed in a training, whose lines are in {self.filename!r} "
+                f"already: set it before fit."
+            )
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Reads the file that is to be continued, or empties it.
@@ -84,6 +93,11 @@ class CSVLogger(Callback):
         if self.append and os.path.isfile(check_file(self.filename)):  # devices may have no end
             self._read()
         self._replace()
+        self._writing = True
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """The file is complete."""
+        self._writing = False
 
     def state(self) -> dict[str, Any]:
         """All lines so far."""
@@ -176,7 +190,7 @@ def encoded(text: str) -> bytes:
 
 
 def check_let_go(value: Any, name: str) -> None:
-    """Raises AttributeError: it is not None, by which a picture is let go of."""
+    """Raises AttributeError unless the value is None, which lets go of the picture."""
     if value is not None:
         raise AttributeError(f"{name} can be set to None, and to nothing else: training draws it.")
 

@@ -128,10 +128,10 @@ class EarlyStopping(Monitor):
                 f"Epoch {self.stopped_epoch + 1}: no progress of {self.monitor} in the last "
                 f"{self.wait} epochs, training ends."
             )
-        self._compared = False
-        if self._best_theta is not None and self.restore_best_weights:
-            self.model.parameters.values[...] = self._best_theta
-            self._best_theta = None
+        self._compared, best = False, self._best_theta
+        self._best_theta = None
+        if best is not None and self.restore_best_weights:
+            self.model.parameters.values[...] = best
             if self.verbose:
                 console.write(
                     f"The weights of epoch {self.best_epoch + 1}, the best, are put back."

@@ -11,7 +11,7 @@ from backprop.core.buffers import writable
 from backprop.core.checks import check_flag, check_shown
 from backprop.core.errors import NotBuiltError, ShapeError, said
 from backprop.core.ranges import check_overflow
-from backprop.core.settings import is_fixed
+from backprop.core.settings import is_fixed, refuse_deletion
 from backprop.core.types import Array, Shape
 
 P = TypeVar("P", bound="CheckedParameter")
@@ -59,8 +59,11 @@ CHECKS: dict[str, Callable[[Any, str], Any]] = {
 """What is assigned to the attributes of a parameter is checked; reading them takes no longer."""
 
 
-FIXED = ("name", "learned")
+FIXED = ("name", "learned", "looked_up")
 """What a built model goes by."""
+
+FLAGS = ("trainable", "decays")
+"""What users may set of each parameter."""
 
 
 ELSEWHERE = {
@@ -94,6 +97,8 @@ class CheckedParameter:
     __radd__ = __rsub__ = __rmul__ = __rmatmul__ = __rtruediv__ = __rpow__ = refuse_arithmetic
     __neg__ = __abs__ = __getitem__ = __setitem__ = __float__ = refuse_arithmetic
 
+    __delattr__ = refuse_deletion
+
     name: str
     trainable: bool
     decays: bool
@@ -101,8 +106,17 @@ class CheckedParameter:
     _value: Array
     _gradient: Array
     _free: bool
+    _told: frozenset[str]
+    _joined: bool
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if self.gone:
+            raise AttributeError(
+                f"{self.name} is no longer in its model, whose parameters were made anew by reset: "
+                f"take it from model.parameters[{self.name!r}]."
+            )
+        if name in FLAGS:
+            object.__setattr__(self, "_told", getattr(self, "_told", frozenset()) | {name})
         check = CHECKS.get(name)
         value = check(value, name) if check else value
         if name == "trainable":  # optimizers never change what is not learnt
@@ -128,11 +142,24 @@ class CheckedParameter:
         raise AttributeError(f"a Parameter has no attribute {name!r}{hint}.")
 
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
-        for name, value in {"_free": True, **state[1]}.items():
+        for name, value in {"_free": True, "_told": frozenset(), **state[1]}.items():
             object.__setattr__(self, name, writable(value))
 
     regularizer = fixed_in_models("regularizer")
     constraint = fixed_in_models("constraint")
+
+    def follow(self, former: "CheckedParameter") -> None:
+        """Takes the place of a parameter: with the flags that were set of it, which it had not."""
+        held = self._free and not self.trainable
+        for name in former._told:
+            setattr(self, name, former._free if name == "trainable" else getattr(former, name))
+        self.hold(held)
+        object.__setattr__(former, "_joined", None)
+
+    @property
+    def gone(self) -> bool:
+        """Whether another one has taken its place."""
+        return getattr(self, "_joined", False) is None
 
     def hold(self, held: bool) -> None:
         """Takes note of whether its layer is frozen; what was frozen by itself stays so."""
@@ -157,6 +184,7 @@ class CheckedParameter:
 class NamedParameters(Generic[P]):
     """The base of ``Parameters``: they are found by name, listed, printed and copied."""
 
+    __delattr__ = refuse_deletion
     constrained: list[P]
     largest: int
     values: Any

@@ -34,6 +34,7 @@ class Parameter(CheckedParameter):
         "_gradient",
         "_joined",
         "_regularizer",
+        "_told",
         "_value",
         "decays",
         "learned",
@@ -62,6 +63,7 @@ class Parameter(CheckedParameter):
         self.decays = decays
         self.looked_up = False
         self._regularizer, self._constraint = regularizer, constraint
+        self._told: frozenset[str] = frozenset()  # which flags were set since
 
     @property
     def value(self) -> Array:
@@ -85,12 +87,6 @@ class Parameter(CheckedParameter):
         """Copies its numbers into these arrays, and uses them from now on."""
         value[...], gradient[...] = self._value, self._gradient
         self._value, self._gradient, self._joined = value, gradient, True
-
-    def renewed(self, new: "Parameter") -> "Parameter":
-        """Itself in the place of a new one, with all of that but what was set: the two flags."""
-        for slot in set(Parameter.__slots__) - {"_free", "decays", "trainable"}:
-            object.__setattr__(self, slot, getattr(new, slot))
-        return self
 
     @property
     def joined(self) -> bool:

@@ -11,7 +11,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from types import FunctionType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from backprop.core.aliases import ALIASES
 from backprop.core.buffers import Buffers, writable
@@ -104,8 +104,8 @@ class Settings:
     Attributes:
         of_package: Whether the package defines the class; what others do is looked at more closely.
         any_name: Whether the constructor looks at the names of its arguments itself.
-        _assignable: What may be assigned beside the arguments if its code does so, too, and what
-            checks it; None if nothing does.
+        _assignable: Attributes beside the arguments that users may assign, each with what checks
+            it and returns what is kept; those of None if the code of the class assigns to them.
         watched: Whether names that are assigned are looked at; not worth it in a class of the
             package's own use, to which every step assigns.
         loose: What to write where layers or sizes came one by one; see ``check_brackets``.
@@ -150,8 +150,14 @@ class Settings:
 
     def __setattr__(self: Any, name: str, value: Any) -> None:
         if name[0] != "_" and name not in assigned(self.__class__):
-            check_read(self, name, value)
+            value = check_read(self, name, value)
         object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        own = name[0] == "_" or isinstance(getattr(type(self), name, None), FunctionType)
+        if self.of_package and name in vars(self) and not own:
+            refuse_deletion(self, name)
+        object.__delattr__(self, name)
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy may be made while another thread sets attributes: of a dict of its own."""
@@ -193,6 +199,11 @@ class Settings:
         """Takes note that an argument has another value than before, in any class."""
 
 
+def refuse_deletion(made: object, name: str) -> NoReturn:
+    """Raises AttributeError: an attribute of an object of the package was to be deleted."""
+    raise AttributeError(f"{name} of {type(made).__name__} cannot be deleted: its code reads it.")
+
+
 def from_package(kind: Any) -> bool:
     """Whether the package defines this class, function or method."""
     return str(getattr(kind, "__module__", "")).partition(".")[0] == PACKAGE  # Python's lack it
@@ -229,7 +240,7 @@ def assigned(kind: type[Any]) -> frozenset[str]:
     """
     stored = frozenset[str]().union(*map(stores_in, filter(from_package, kind.__mro__)))
     free = {name for name, check in kind._assignable.items() if check is None and name in stored}
-    for name in there_are(kind):
+    for name in filter(functools.partial(hasattr, kind), dir(kind)):
         there = inspect.getattr_static(kind, name)
         settable = hasattr(there, "__set__") or takes(kind, name)
         if settable and not (is_fixed(there) or isinstance(there, FunctionType)):
@@ -237,18 +248,16 @@ def assigned(kind: type[Any]) -> frozenset[str]:
     return frozenset(free)
 
 
-def there_are(kind: type) -> set[str]:
-    """The names of a class, without those that only say what else to write."""
-    return {name for name in dir(kind) if hasattr(kind, name)}
-
-
 def is_fixed(attribute: object) -> bool:
     """Whether an attribute of a class is a property that cannot be assigned to."""
     return isinstance(attribute, property) and attribute.fset is None
 
 
-def check_read(made: Any, name: str, value: Any) -> None:
-    """Checks that somebody reads an attribute; called by ``__setattr__`` of names not ``assigned``.
+def check_read(made: Any, name: str, value: Any) -> Any:
+    """What is kept of a value for a name that is not ``assigned``, if somebody reads that.
+
+    The package's own code may assign to any name. It is told by its frame, behind those of
+    ``__setattr__``, by which classes hand on what is assigned to them.
 
     Raises:
         AttributeError: The package alone sets it, or it is not known; or it is a method, and the
@@ -257,24 +266,23 @@ def check_read(made: Any, name: str, value: Any) -> None:
         TypeError: Likewise.
     """
     kind: Any = type(made)
-    there = name in vars(made) or hasattr(kind, name)
     if not kind.of_package or (name in vars(made) and vars(made)[name] is value):
-        return
+        return value
     frame: Any = sys._getframe(1)
     while frame is not None and frame.f_code.co_name == "__setattr__":
         frame = frame.f_back
     if frame and str(frame.f_globals.get("__name__")).partition(".")[0] == PACKAGE:
-        return
+        return value
     check = kind._assignable.get(name)
     if check is not None:
-        check(value, name)
-        return
+        return check(value, name)
     if isinstance(getattr(kind, name, None), FunctionType):
         if callable(value):
-            return
+            return value
         raise AttributeError(f"{name} of {kind.__name__} is a method, and cannot be {said(value)}.")
+    there = name in vars(made) or hasattr(kind, name)
     advice = made.instead.get(name, "") if there else ""
-    advice = advice or other_name(made, name, value)
+    advice = advice or advice_for(made, name, value)
     if there:
         fixed = is_fixed(getattr(kind, name, None))
         advice = advice or ("it follows from others" if fixed else "the package sets it")
@@ -283,16 +291,17 @@ def check_read(made: Any, name: str, value: Any) -> None:
     raise AttributeError(f"nobody reads {name!r} of {kind.__name__}: {advice}.")
 
 
-def other_name(made: Any, name: str, value: Any) -> str:
+def advice_for(made: Any, name: str, value: Any) -> str:
     """What to do in the place of assigning to a name; "" if nobody knows."""
     import difflib  # slow to load, and needed here alone
 
     kind: Any = type(made)
+    settable = {n for n in dir(kind) if hasattr(inspect.getattr_static(kind, n, None), "__set__")}
     known = [
         each
         for each in {*assigned(kind), *kind._assignable}
         if each[0] != "_"
-        and (kind._assignable.get(each, each) or hasattr(getattr(kind, each, None), "__set__"))
+        and (kind._assignable.get(each) or each not in kind._assignable or each in settable)
         and each != name
         and not (isinstance(getattr(kind, each, None), Setting) and not takes(kind, each))
     ]

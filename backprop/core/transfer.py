@@ -65,10 +65,9 @@ def take_kept(layer: Any) -> None:
         )
     for parameter, (value, free, decays) in zip(layer.parameters, layer._kept, strict=True):
         parameter.value[...] = value
-        if not layer._former:  # else it is built again, and may have been told otherwise since
-            parameter.decays = decays
-            if not free:
-                parameter.trainable = False
+        parameter.decays = decays
+        if not free:
+            parameter.trainable = False
 
 
 def check_none_kept(layers: Sequence[Any]) -> None:

@@ -75,6 +75,7 @@ class Vocabulary(KnowsElsewhere, WithoutItems):
     """
 
     _elsewhere = ELSEWHERE
+    tokens: list[str]
     _instead_of_items = "write encode(texts), decode(numbers), or tokens, which is a list"
 
     @answered
@@ -94,16 +95,17 @@ class Vocabulary(KnowsElsewhere, WithoutItems):
                 f"Vocabulary(texts, kind='words', size=None)."
             )
         if name == "tokens" and "_numbers" in vars(self):
-            self._check_tokens(value)
+            value = self._checked(value)
         object.__setattr__(self, name, value)
 
-    def _check_tokens(self, tokens: Any) -> None:
-        """Checks that each of the tokens may be found in a text, and has one number.
+    def _checked(self, given: Any) -> list[str]:
+        """The tokens, each of which may be found in a text and has one number.
 
         Raises:
             TypeError: They are no list of strings.
             ValueError: One is never found, or stands there twice.
         """
+        tokens = list(given) if is_row(given) else given
         if not (is_row(tokens) and all(isinstance(token, str) for token in tokens)):
             raise TypeError(f"tokens must be a list of strings, but they are {said(tokens)}.")
         for token in tokens:
@@ -115,17 +117,17 @@ class Vocabulary(KnowsElsewhere, WithoutItems):
         if len(set(tokens)) < len(tokens):
             twice = next(token for token, n in Counter(tokens).items() if n > 1)
             raise ValueError(f"tokens holds {twice!r} twice: a token has one number.")
+        return [*map(str, tokens)]
 
     def _number(self, tokens: Sequence[str]) -> None:
-        self.tokens = list(tokens)
+        vars(self)["tokens"] = list(tokens)
         self._numbered = self.tokens.copy()
         self._numbers = {token: k for k, token in enumerate(tokens, UNKNOWN + 1)}
 
     def _follow(self) -> None:
         """Numbers the tokens anew if the list was changed, as its owner may."""
-        if list(self.tokens) != self._numbered:
-            self._check_tokens(self.tokens)
-            self._number(self.tokens)
+        if self.tokens != self._numbered:
+            self._number(self._checked(self.tokens))
 
     def __len__(self) -> int:
         """How many numbers there are, 0 and 1 among them."""
@@ -178,6 +180,7 @@ class Vocabulary(KnowsElsewhere, WithoutItems):
             ValueError: There is no such number.
             TypeError: They are no numbers of words or characters.
         """
+        self._follow()
         numbers = np.atleast_1d(as_numbers(numbers, "numbers"))
         if numbers.ndim > 1:
             return [self.decode(row) for row in numbers]

@@ -116,8 +116,13 @@ def check_synchronized(model: Model, batches: Any) -> None:
             raise no_sample_for(layer)
 
 
-def check_same(workers: Workers, mine: dict[str, Any]) -> None:
+def check_same(workers: Workers, mine: dict[str, Any], advice: str = "") -> None:
     """Compares what the workers are to do.
+
+    Args:
+        workers: The workers.
+        mine: What this one is to do, by the names that the message gives it.
+        advice: What to do about a difference.
 
     Raises:
         ValueError: They differ; raised on all of them, and naming the first difference.
@@ -128,7 +133,7 @@ def check_same(workers: Workers, mine: dict[str, Any]) -> None:
             if other.get(name) != value:
                 raise ValueError(
                     f"the workers must train the same model in the same way, but they differ in "
-                    f"{name}: worker 0 has {value!r}, worker {k} has {other.get(name)!r}."
+                    f"{name}: worker 0 has {value!r}, worker {k} has {other.get(name)!r}{advice}."
                 )
 
 
@@ -168,11 +173,14 @@ def prints_of(source: Any) -> dict[str, tuple[float, float]]:
     return found
 
 
-def description(model: Model, plan: Plan, workers: Workers) -> dict[str, Any]:
-    """What must be the same on all workers, by the names that messages give it."""
-    parts = [layer for _, layer in walk(model.layers)]
-    batches, validation = plan.batches, plan.validation
-    schedule = model.optimizer.schedule
+def settings_of(model: Model, whoever: bool = False) -> dict[str, Any]:
+    """What callbacks may set and must be the same on all workers, by its names in messages.
+
+    Args:
+        model: The model.
+        whoever: Whether the numbers of classes of the user's own count, too: they may be counts.
+    """
+    parts = [layer for _, layer in walk(model.layers) if whoever or layer.of_package]
     own = {"name", "seed", "iterations"}  # what may differ, and follows worker 0
 
     def numbers(part: Any) -> tuple[str, list[tuple[str, Any]]]:
@@ -180,16 +188,25 @@ def description(model: Model, plan: Plan, workers: Workers) -> dict[str, Any]:
         simple = [(n, value) for n, value in numbers_of(part).items() if n not in own]
         return type(part).__name__, sorted(simple + inner)
 
+    return {
+        "the parameters": [(p.name, p.shape, p.trainable) for p in model.parameters],
+        "the layers": list(map(numbers, parts)),
+        "the loss": numbers(model.loss),
+        "the optimizer": numbers(model.optimizer),
+        "what the learning rate is": str(type(model.optimizer.schedule or 0.0).__name__),
+    }
+
+
+def description(model: Model, plan: Plan, workers: Workers) -> dict[str, Any]:
+    """What must be the same on all workers, by the names that messages give it."""
+    batches, validation = plan.batches, plan.validation
     found: dict[str, Any] = {
         "the version of backprop": sys.modules["backprop"].__version__,
         "the version of NumPy": np.__version__,
         "shards": workers.shards,
         "dtype": str(model.dtype),
-        "the parameters": [(p.name, p.shape, p.trainable) for p in model.parameters],
-        "the layers": list(map(numbers, parts)),
-        "the loss": numbers(model.loss),
-        "the optimizer": numbers(model.optimizer),
-        "the learning rate": None if schedule else model.optimizer.learning_rate,
+        **settings_of(model, whoever=True),
+        "the learning rate": None if model.optimizer.schedule else model.optimizer.learning_rate,
         "the metrics": [metric.name for metric in model.metrics],
         "the epochs": (plan.epochs.start, plan.epochs.stop),
         "the callbacks": [

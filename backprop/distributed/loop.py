@@ -13,6 +13,7 @@ import numpy as np
 from backprop.callbacks.checkpoints import with_state
 from backprop.core.types import Array
 from backprop.core.walk import from_here
+from backprop.distributed.agreement import check_same, settings_of
 from backprop.distributed.heir import Heir
 from backprop.distributed.job import Workers
 from backprop.distributed.metrics import gathered, together
@@ -168,18 +169,29 @@ class WorkersLoop(Loop):
     def _agree(self, weights: bool = True) -> None:
         """Makes equal again what a callback has changed on some workers, or everywhere in its way.
 
-        If one says that training is to end it ends; of the rest worker 0's counts.
+        If one says that training is to end it ends; worker 0's weights and learning rate count.
+
+        Raises:
+            ValueError: Something else was changed on some workers only; raised on all of them.
         """
         model, workers = self.model, self.workers
+        settings = settings_of(model)
         optimizer, theta = model.optimizer, model.parameters.values
         rate = None if optimizer.schedule else optimizer.learning_rate
         found = workers.gather(
-            (model.stop_training, rate, zlib.crc32(theta.data) if weights else 0)
+            (
+                model.stop_training,
+                rate,
+                zlib.crc32(theta.data) if weights else 0,
+                zlib.crc32(repr(settings).encode()),
+            )
         )
-        model.stop_training = any(stop for stop, _, _ in found)
+        if len({crc for *_, crc in found}) > 1:
+            check_same(workers, settings, ": a callback must change it on all of them")
+        model.stop_training = any(stop for stop, *_ in found)
         if rate is not None and rate != found[0][1]:
             optimizer.learning_rate = found[0][1]
-        if len({crc for _, _, crc in found}) > 1:
+        if len({crc for _, _, crc, _ in found}) > 1:
             workers.copy_first(theta)
 
     def _even_out_averages(self) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from backprop import callbacks
 from backprop.core.checks import check_integer
 from backprop.core.errors import said
+from backprop.core.settings import from_package, refuse_deletion
 from backprop.estimators.scikit import Interval, Options, StrOptions
 
 STOCHASTIC = ("sgd", "adam")
@@ -83,7 +84,7 @@ def check_together(mlp: Any, incremental: bool) -> list[int]:
 
 
 class OfFit:
-    """An attribute that ``fit`` sets, and that its assignment would not change anything by."""
+    """An attribute that ``fit`` sets; assigning to it would change nothing."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -93,11 +94,16 @@ class OfFit:
             return vars(made)[self.name]
         raise AttributeError(f"{kind.__name__!r} object has no attribute {self.name!r}")
 
-    def __set__(self, made: Any, value: Any) -> NoReturn:
-        raise AttributeError(
-            f"{self.name} of {type(made).__name__} cannot be assigned: fit sets it, from its "
-            f"arguments and the data."
-        )
+    def __set__(self, made: Any, value: Any) -> None:
+        if from_package(type(made)) and vars(made).get(self.name) is not value:
+            raise AttributeError(
+                f"{self.name} of {type(made).__name__} cannot be assigned: fit sets it, from its "
+                f"arguments and the data."
+            )
+        vars(made)[self.name] = value
+
+    def __delete__(self, made: Any) -> NoReturn:
+        refuse_deletion(made, self.name)
 
 
 def can_go_on(mlp: Any) -> bool:

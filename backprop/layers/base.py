@@ -75,7 +75,7 @@ class Layer(CheckedLayer):
         """
         shape = check_shape(input_shape, f"input_shape of {self}")
         vars(self).update(input_shape=shape, dtype=np.dtype(dtype), _in_model=False)
-        self._former, self.parameters = self.parameters, self.no_parameters()
+        self.parameters = self.no_parameters()
         self.buffers.clear()
         if rng is not None:
             self._rng = rng
@@ -137,9 +137,6 @@ class Layer(CheckedLayer):
             regularizer=regularizers.get(regularizer),
             constraint=constraints.get(constraint),
         )
-        for former in self._former:  # which others may hold, and have frozen
-            if vars(self).get(f"_{name}") is former:
-                parameter = former.renewed(parameter)
         parameter.hold(not self.trainable)
         for part in filter(None, (parameter.regularizer, parameter.constraint)):
             part.check(shape)

@@ -136,9 +136,7 @@ class Block(Layer):
             names = (f"{kind}_{k}" for k in range(1, len(taken) + 2))
             layer.name = next(name for name in names if name not in taken)
         elif layer.name in taken:
-            raise ValueError(
-                f"two layers are called {layer.name!r}: names must differ; layer.name = … sets one."
-            )
+            raise two_layers(layer)
         if not self.trainable:
             layer.hold(True)
         list.append(self.children, layer)
@@ -175,6 +173,13 @@ def taken_layer(layer: Layer) -> ValueError:
     return ValueError(
         f"{layer} belongs to a model already, or was built by itself: make a new one for each "
         f"place, or take layer.copy(), which keeps the weights."
+    )
+
+
+def two_layers(layer: Layer) -> ValueError:
+    """The error of a layer with the name of another one beside it."""
+    return ValueError(
+        f"two layers are called {layer.name!r}: names must differ; layer.name = … sets one."
     )
 
 

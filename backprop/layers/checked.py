@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any, NoReturn, Self, cast
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
@@ -112,7 +112,6 @@ class CheckedLayer(Settings):
         self.delta: Array | None = None
         self._trainable, self._held = True, False  # its own flag; whether its block is frozen
         self._in_model = False  # whether its parameters are in the vector of a model
-        self._former = list[Parameter]()  # those of the last build
         self._looked_at: set[str] = set()  # the calls of own code that left their input as it was
         self.buffers = Buffers()
 
@@ -305,12 +304,10 @@ class CheckedLayer(Settings):
         return copy_of(self, trainable)
 
     def __getattr__(self, name: str) -> Any:
-        hint, by = (
-            "",
-            cast(Any, self),
-        )  # Python guesses a name by that, behind a full stop of its own
+        hint = ""  # Python adds a full stop and its own guess, where it has an object
+        guessed_from: Any = self
         if name in ELSEWHERE:
-            hint, by = f": there is {ELSEWHERE[name]}.", None
+            hint, guessed_from = f": there is {ELSEWHERE[name]}.", None
         elif not name.startswith("_") and self.__dict__.get("input_shape", ()) is None:
             hint = f", perhaps because it is not built: {BUILD}"
         parameters = {p.name.rpartition(".")[2]: p for p in self.__dict__.get("parameters", ())}
@@ -318,7 +315,7 @@ class CheckedLayer(Settings):
             hint = f": write self.{name} = self.add_parameter({name!r}, …) in make_parameters"
         elif name[:1] == "d" and name[1:] in parameters:
             hint = f": the gradient is self.{name[1:]}.gradient, what add_parameter returned"
-        raise AttributeError(f"{self} has no attribute {name!r}{hint}", name=name, obj=by)
+        raise AttributeError(f"{self} has no attribute {name!r}{hint}", name=name, obj=guessed_from)
 
     def __str__(self) -> str:
         name = self.__dict__.get("name")

@@ -2,15 +2,17 @@
 
 import copy
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 from backprop.core import console
 from backprop.core.parameters import Parameter
-from backprop.core.types import Array
+from backprop.core.types import Array, DTypeLike, Shape
 from backprop.core.walk import objects_in
 from backprop.layers.base import Layer
-from backprop.layers.block import Block, entrance, walk
+from backprop.layers.block import Block, entrance, two_layers, walk
 from backprop.layers.chain import Chain
 
 
@@ -22,6 +24,13 @@ def look_at_held(layers: Sequence[Layer]) -> None:
     """
     check_arrays(layers)
     warn_of_held(layers)
+
+
+def make(chain: Chain, shape: Shape, seed: Any, dtype: DTypeLike) -> None:
+    """Builds the layers of a model, whose weights are drawn from a seed."""
+    check_names(chain.layers)
+    chain.build(shape, np.random.default_rng(seed), dtype)
+    look_at_held(chain.layers)
 
 
 def append(chain: Chain, layer: Layer | Sequence[Layer]) -> None:
@@ -145,3 +154,39 @@ def has_others(layer: Layer, known: set[int]) -> bool:
     if layer.input_shape is None:
         return type(layer).make_parameters is not Layer.make_parameters
     return not known.issuperset(map(id, layer.parameters))
+
+
+@contextmanager
+def as_it_was(parts: Sequence[Any]) -> Iterator[None]:
+    """Puts back the attributes of objects where an error, as of an initializer, ends the block."""
+    before = [vars(part).copy() for part in parts]
+    try:
+        yield
+    except BaseException:
+        for part, attributes in zip(parts, before, strict=True):
+            vars(part).clear()
+            vars(part).update(attributes)
+        raise
+
+
+def check_names(layers: Sequence[Layer]) -> None:
+    """Checks that the layers of a model, and those of each block, have names of their own still.
+
+    Raises:
+        ValueError: Two were given the same one after they had been put together.
+    """
+    blocks = [layer for _, layer in walk(layers) if isinstance(layer, Block)]
+    for siblings in (layers, *(block.children for block in blocks)):
+        taken: set[str | None] = set()
+        for layer in siblings:
+            if layer.name in taken:
+                raise two_layers(layer)
+            taken.add(layer.name)
+
+
+def follow(parameters: Iterable[Parameter], former: Iterable[Parameter]) -> None:
+    """Has the parameters of a model that was made anew take the places of those before."""
+    by_name = {p.name: p for p in former}
+    for p in parameters:
+        if p.name in by_name:
+            p.follow(by_name[p.name])

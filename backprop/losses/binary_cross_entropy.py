@@ -6,7 +6,7 @@ import numpy as np
 
 from backprop.core import functional
 from backprop.core.checks import check_number
-from backprop.core.types import Array, Interval, Shape, computed
+from backprop.core.types import Array, Interval, Shape
 from backprop.losses.cross_entropy import CrossEntropy, Partition
 from backprop.losses.formula import Formula
 from backprop.losses.helpers import row_dot
@@ -53,12 +53,8 @@ class BinaryCrossentropy(CrossEntropy):
 
     def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0) -> None:
         super().__init__(from_logits)
+        self.decision_threshold = 0.0 if from_logits else None  # of logits, where σ is ½
         self.label_smoothing = check_number(label_smoothing, "label_smoothing", below=1)
-
-    @computed
-    def decision_threshold(self) -> float | None:
-        """Of logits it is 0, where σ is ½."""
-        return 0.0 if self.from_logits else None
 
     def advise_ending(self, interval: Interval) -> str:
         """Numbers of one sign are no logits: σ of them is never below ½, or never above."""

@@ -60,7 +60,7 @@ class MatchedHead(Loss):
             setattr(self.loss, name, value)
         else:
             if "loss" in vars(self) and not hasattr(self, name):  # who misspells means the loss
-                check_read(self.loss, name, value)
+                value = check_read(self.loss, name, value)
             super().__setattr__(name, value)
 
     def check_setting(self, name: str) -> None:

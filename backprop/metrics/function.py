@@ -32,7 +32,8 @@ class FunctionMetric(MeanMetric):
     Args:
         function: ``function(y_true, y_pred)``: in Keras's order, which is the reverse of the order
             of the methods here. It must not write into its arguments.
-        name: Its key in logs and History; the function's own name by default.
+        name: Its key in logs and History; the function's own name by default. It stays where
+            another function is assigned.
 
     Example:
         >>> def worst(y_true, y_pred):

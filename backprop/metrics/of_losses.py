@@ -18,7 +18,8 @@ class LossMetric(MeanMetric):
 
     Args:
         loss: A loss; a copy of it computes ℓ.
-        name: Its key in logs and History; by default that of the loss's class, ``"huber"``.
+        name: Its key in logs and History; by default that of the loss's class, ``"huber"``. It
+            stays where another loss is assigned.
 
     Example:
         >>> from backprop.losses import Huber

@@ -10,10 +10,10 @@ from backprop.core.elsewhere import KnowsElsewhere
 from backprop.core.errors import said, without_addresses
 from backprop.core.lookup import arguments_of
 from backprop.core.parameters import Parameters
-from backprop.core.settings import Checked, Settings
+from backprop.core.settings import Settings
 from backprop.core.types import Array
 from backprop.optimizers.blocks import BLOCK, Block, NoState, State, cut, vectors_of, written
-from backprop.optimizers.options import LearningRate, new_rate, one_limit, optional
+from backprop.optimizers.options import Iterations, LearningRate, new_rate, one_limit, optional
 from backprop.optimizers.vectors import clip, collect, lend, take_back
 
 NOT_GIVEN: Any = object()
@@ -49,7 +49,7 @@ class Bookkeeping(KnowsElsewhere, Settings):
     clips = gathers = swapped = False
     _assignable = {"scalars": None}  # update may be called by hand
     instead = {"schedule": "set learning_rate", "state": "write into state[…], or call reset()"}
-    iterations: Any = Checked(check_count)
+    iterations: Any = Iterations(check_count)
     max_iterations: int | None = None  # of a fit, where it has a search of its own
     scalars: list[Array] = []
 

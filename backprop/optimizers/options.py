@@ -8,6 +8,7 @@ from typing import Any, NoReturn, TypedDict, TypeVar
 from backprop.core.checks import check_number, check_positive
 from backprop.core.errors import said
 from backprop.core.parameters import Parameters
+from backprop.core.settings import Checked
 from backprop.core.signatures import check_function
 from backprop.schedules import Schedule
 
@@ -104,3 +105,12 @@ def refuse_returned(optimizer: object) -> NoReturn:
 def optional(check: Callable[..., T], value: Any, name: str, *limits: float) -> T | None:
     """The value as ``check`` returns it; None stays None."""
     return None if value is None else check(value, name, *limits)
+
+
+class Iterations(Checked):
+    """How many steps an optimizer has made; one that is told goes by that, its schedule too."""
+
+    def __set__(self, made: Any, value: Any) -> None:
+        super().__set__(made, value)
+        if "_earlier" in vars(made):
+            vars(made)["_earlier"] = -vars(made)["_waiting"]

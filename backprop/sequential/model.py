@@ -62,7 +62,7 @@ class Sequential(CompiledNetwork):
 
     @answered
     def reset(self, seed: int | None = None) -> None:
-        """Draws new weights and forgets all training.
+        """Draws new weights and forgets all training; what was set, such as ``trainable``, stays.
 
         That includes the optimizer's state, and what callbacks or you made of its learning rate
         since the first step, or since it was loaded. Its other arguments stay as they are, as do

@@ -24,7 +24,7 @@ from backprop.engine.forward import forward_in_parts
 from backprop.layers import Chain, Input, Layer
 from backprop.layers.block import forward_through, mask_through, walk
 from backprop.layers.chain import layers_in, takes
-from backprop.layers.held import append, distinct, look_at_held, some, take_in
+from backprop.layers.held import append, as_it_was, distinct, follow, make, some, take_in
 from backprop.layers.input import check_brackets
 from backprop.losses import Loss
 from backprop.sequential.prediction import batch_of, passing, predict
@@ -151,16 +151,17 @@ class Network(Weights):
         """Draws new weights and forgets all training; what was set, such as ``trainable``, stays.
 
         Args:
-            seed: Takes the place of the model's seed; None keeps that one, so that the same weights
-                are drawn again, or other ones if the model has none.
+            seed: Takes the place of the model's seed; None draws by that one again, if it has one.
         """
-        self._seed_with(self._seed if seed is None else seed)
-        if (shape := self.input_shape) is not None:
-            self._make(shape)
+        former = self._parameters or ()
+        with as_it_was([self, *(layer for _, layer in walk(self.layers))]):
+            self._seed_with(self._seed if seed is None else seed)
+            if (shape := self.input_shape) is not None:
+                self._make(shape)
+        follow(self._parameters or (), former)
 
     def _make(self, shape: Shape) -> None:
-        self._chain.build(shape, np.random.default_rng(self._weights_seed), self.dtype)
-        look_at_held(self.layers)
+        make(self._chain, shape, self._weights_seed, self.dtype)
         self._join()
 
     def _join(self) -> None:

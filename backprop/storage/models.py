@@ -13,6 +13,7 @@ from backprop.core.lookup import own_arguments
 from backprop.core.settings import Settings
 from backprop.core.transfer import check_none_kept
 from backprop.layers import Layer
+from backprop.layers.held import check_names
 from backprop.losses import Loss
 from backprop.metrics import Metric
 from backprop.optimizers import Optimizer
@@ -54,6 +55,7 @@ def save(model: Any, path: FilePath, include_optimizer: bool = True) -> None:
     """
     tree = try_saving(model, path)
     if model.input_shape is None:
+        check_names(model.layers)
         check_none_kept(model.layers)
     else:
         tree |= snapshot.take(model, include_optimizer)

@@ -27,16 +27,16 @@ IN_PLACE = (
 )
 
 
-def check_curves(value: Any, name: str) -> None:
-    """Raises TypeError: the numbers of all epochs are no dict of lists."""
-    if not (isinstance(value, Mapping) and all(map(is_row, value.values()))):
-        raise TypeError(f"{name} must be a dict of lists, a number an epoch; it is {said(value)}.")
+def check_curves(value: Any, name: str) -> dict[str, list[Any]]:
+    """The numbers of all epochs as a dict of lists; TypeError if they are something else."""
+    if isinstance(value, Mapping) and all(map(is_row, value.values())):
+        return {str(key): list(curve) for key, curve in value.items()}
+    raise TypeError(f"{name} must be a dict of lists, a number an epoch; it is {said(value)}.")
 
 
-def check_epochs(value: Any, name: str) -> None:
-    """Checks the numbers of the epochs: a list of integers."""
-    for each in check_list(value, name):
-        check_integer(each, f"every one of {name}", 0)
+def check_epochs(value: Any, name: str) -> list[int]:
+    """The numbers of the epochs, a list of integers; TypeError if they are something else."""
+    return [check_integer(each, f"every one of {name}", 0) for each in check_list(value, name)]
 
 
 class History(Callback, KnowsElsewhere, WithoutItems):
@@ -62,8 +62,8 @@ class History(Callback, KnowsElsewhere, WithoutItems):
 
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}
-        self._noted: Any = self.history  # the dict of which it is known when its numbers came
         self.epoch: list[int] = []
+        self._noted = self.history, self.epoch  # of which it is known when the numbers came
         self.params: dict[str, Any] = {}
         self._when: dict[str, list[int]] = {}
 
@@ -82,7 +82,7 @@ class History(Callback, KnowsElsewhere, WithoutItems):
         as_list = storage.files.as_list
         self.epoch = as_list(state["epoch"])
         self.history = {key: as_list(values) for key, values in state["history"].items()}
-        self._noted = self.history
+        self._noted = self.history, self.epoch
         self._when = {key: as_list(epochs) for key, epochs in state["when"].items()}
 
     def __add__(self, other: "History") -> "History":
@@ -105,16 +105,26 @@ class History(Callback, KnowsElsewhere, WithoutItems):
                 joined._when.setdefault(key, []).extend(k + before for k in when)
         return joined
 
+    def _is_noted(self) -> bool:
+        return self._noted[0] is self.history and self._noted[1] is self.epoch
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.__dict__.setdefault("_noted", (self.history, self.epoch))  # of earlier versions
+
     def _epochs_of(self, key: str, values: Sequence[Any]) -> Sequence[int]:
         """The positions in ``epoch`` that the numbers of a curve belong to.
 
         Raises:
             ValueError: The curve or the epochs were changed, and there are not enough of these.
         """
-        when = self._when.get(key, ()) if self._noted is self.history else ()
-        if len(when) == len(values) and max(when, default=-1) < len(self.epoch):
-            return when
-        if len(values) > len(self.epoch):
+        if self._is_noted() and key in self._when:
+            if len(self._when[key]) == len(values):
+                return self._when[key]
+            known = len(values) == len(self.epoch)
+        else:
+            known = len(values) <= len(self.epoch)
+        if not known:
             raise ValueError(
                 f"history[{key!r}] has {len(values)} numbers, but epoch has {len(self.epoch)}: "
                 f"assign as many, with None in a curve for an epoch without a number."
@@ -123,9 +133,9 @@ class History(Callback, KnowsElsewhere, WithoutItems):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Appends the epoch's numbers."""
-        if self._noted is not self.history:
+        if not self._is_noted():
             self._when = {key: [*self._epochs_of(key, v)] for key, v in self.history.items()}
-            self._noted = self.history
+            self._noted = self.history, self.epoch
         self.epoch.append(epoch)
         for key, value in (logs or {}).items():
             self.history.setdefault(key, []).append(value)
@@ -167,7 +177,8 @@ class History(Callback, KnowsElsewhere, WithoutItems):
         return found
 
     def __repr__(self) -> str:
-        last = ", ".join(f"{key}={brief(values[-1])}" for key, values in self.history.items())
+        curves = {key: values for key, values in self.history.items() if values}
+        last = ", ".join(f"{key}={brief(values[-1])}" for key, values in curves.items())
         return f"<History of {len(self.epoch)} epochs{': ' + last if last else ''}>"
 
 
@@ -179,7 +190,8 @@ def brief(value: Any) -> str:
     return f"{value:.4g}" if number else str(value)
 
 
-def check_history(value: Any, name: str) -> None:
-    """Raises TypeError: what a model is to keep of its training is no ``History``, nor None."""
-    if not (value is None or isinstance(value, History)):
-        raise TypeError(f"{name} must be a History, as fit returns it, but it is {said(value)}.")
+def check_history(value: Any, name: str) -> History | None:
+    """What a model is to keep of its training; TypeError if it is no ``History``, nor None."""
+    if value is None or isinstance(value, History):
+        return value
+    raise TypeError(f"{name} must be a History, as fit returns it, or None: it is {said(value)}.")

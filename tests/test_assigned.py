@@ -7,6 +7,7 @@ from rows import each
 
 import backprop as bp
 from backprop.callbacks import CallbackList, LambdaCallback
+from backprop.core.settings import Settings, finished
 from backprop.layers import Dense, Dropout, ReLU, Softmax
 from backprop.losses import CategoricalCrossentropy
 
@@ -101,6 +102,8 @@ def test_no_name_takes_what_has_no_effect(make):
     free = {name for name in names_of(make()) if taken(make(), name, Nonsense())}
     assert free <= KEPT_OF_A_PASS | BY_HAND
     assert not taken(make(), "name_of_nobody", 1)
+    made = make()
+    assert not isinstance(made, Settings) or finished(made)  # it has all arguments that are kept
 
 
 SAID = {
@@ -315,6 +318,23 @@ def test_a_history_whose_first_epochs_are_left_out(tmp_path):
         again.every_epoch()
 
 
+def test_a_history_knows_to_which_epochs_its_numbers_belong():
+    model = bp.Sequential([Dense(1)])
+    model.compile("sgd", "mse")
+    fit = {"epochs": 4, "verbose": 0, "validation_data": (X, X[:, :1]), "validation_freq": 2}
+    first, second = (model.fit(X, X[:, :1], **fit) for _ in range(2))
+    places = [True, False, True, False]
+    for history, missing in ((first, places), (first + second, 2 * places)):
+        assert [v is None for v in history.every_epoch()["val_loss"]] == missing
+        history.epoch = [epoch + 10 for epoch in history.epoch]
+        history.history = {**history.history, "rate": [0.1] * len(history.epoch)}
+        assert [v is None for v in history.every_epoch()["val_loss"]] == missing
+        history.history["loss"].pop()
+        history.on_epoch_end(30, {"loss": 0.5})  # in a training that goes on
+        with pytest.raises(ValueError, match=r"history\['loss'\] has . numbers, but epoch has ."):
+            history.every_epoch()
+
+
 def test_a_history_is_assigned_as_a_dict_of_lists():
     history = bp.History()
     history.history = {"loss": np.array([2.0, 1.0]), "mae": (2.0, 1.0)}
@@ -325,11 +345,6 @@ def test_a_history_is_assigned_as_a_dict_of_lists():
     assert (history + history).epoch == [0, 1, 2, 3, 4, 5]
     history.history = {"loss": []}
     assert repr(history) == "<History of 3 epochs>"
-    kept = trained().history
-    old = {k: v for k, v in kept.__getstate__().items() if k != "_noted"}
-    earlier = bp.History.__new__(bp.History)
-    earlier.__setstate__(old)
-    assert earlier.every_epoch() == kept.every_epoch()
 
 
 def test_words_that_were_changed_are_saved_as_they_are_or_not_at_all(tmp_path):
@@ -390,6 +405,10 @@ def test_what_fit_sets_of_an_mlp():
         with pytest.raises(AttributeError, match="cannot be deleted"):
             delattr(mlp, name)
         setattr(mlp, name, getattr(mlp, name))
+    with pytest.raises(
+        AttributeError, match="model_ cannot be assigned: it is the first of models_"
+    ):
+        mlp.model_ = None
     assert (mlp.n_layers_, mlp.n_outputs_, mlp.out_activation_) == (3, 1, "identity")
 
     class Mine(estimators.MLPRegressor):

@@ -1,4 +1,5 @@
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -115,3 +116,18 @@ def test_weights_whose_length_overflows_end_a_training() -> None:
     with np.errstate(all="warn"), pytest.raises(bp.DivergenceError):
         model.fit(X, X, epochs=3, verbose=0, on_divergence="raise")
     assert 0 < np.abs(model.layers[0].W).max() < np.inf
+
+
+@pytest.mark.parametrize("kind", [MaxNorm, UnitNorm])
+@pytest.mark.parametrize(
+    "twin", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model)), lambda model: model]
+)
+def test_a_copied_constraint_knows_the_weights_of_its_copied_layer(kind, twin):
+    layer = Dense(2, kernel_constraint=kind())
+    model = twin(bp.Sequential([bp.Input(4), layer], seed=0))
+    for held in (model.layers[0].kernel_constraint, copy.deepcopy(layer).kernel_constraint):
+        with pytest.raises(ShapeError, match=r"needs an axis 2, but W has the shape \(4, 2\)"):
+            held.axis = [0, 1, 2]
+        held.axis = 1
+    alone = copy.copy(layer.kernel_constraint)
+    alone.axis = [0, 1, 2]  # it may be meant for others

@@ -53,6 +53,17 @@ def test_a_source_stays_as_it_was_made(table, name):
         source.shuffle = True
 
 
+@pytest.mark.parametrize("name", ["path", "size", "batch_size", "grey", "seed"])
+def test_so_does_one_of_images(folder, name):
+    source = from_image_folder(folder, (8, 6), grey=True)
+    before = next(source())[0].shape
+    with pytest.raises(AttributeError, match=f"{name} cannot be changed: make another source"):
+        setattr(source, name, 3)
+    with pytest.raises(AttributeError, match="classes of ImageFolder cannot be assigned: it follo"):
+        source.classes = ["a"]
+    assert next(source())[0].shape == before
+
+
 def test_shuffled_rows_keep_their_targets(table):
     path, frame = table
     source = from_parquet(path, ["a", "b", "c"], "y", batch_size=16, seed=1)

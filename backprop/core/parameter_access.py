@@ -144,6 +144,9 @@ class CheckedParameter:
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
         for name, value in {"_free": True, "_told": frozenset(), **state[1]}.items():
             object.__setattr__(self, name, writable(value))
+        constraint = getattr(self, "_constraint", None)
+        if constraint and constraint.of_package:  # its copy knows, too, for which weights it holds
+            constraint.check(self.shape)
 
     regularizer = fixed_in_models("regularizer")
     constraint = fixed_in_models("constraint")

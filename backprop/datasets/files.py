@@ -210,7 +210,7 @@ class ImageFolder(Orders):
         if len(lengths) != 2:
             raise ValueError(f"size must be (height, width), but it is {said(size)}.")
         height, width = lengths
-        self.size, self.mode = (height, width), "L" if check_flag(grey, "grey") else "RGB"
+        self.path, self.size, self.grey = place, (height, width), check_flag(grey, "grey")
         self.batch_size = check_integer(batch_size, "batch_size")
         super().__init__(seed)
 
@@ -238,13 +238,15 @@ class ImageFolder(Orders):
                         f"its mode is {image.mode!r}, numbers of no known range: save it with 8 or "
                         f"16 bits for each channel."
                     )
-                read = image.convert("F" if deep else self.mode).resize((width, height))
+                read = image.convert("F" if deep else "L" if self.grey else "RGB").resize(
+                    (width, height)
+                )
         except Exception as error:  # of Pillow's many kinds
             why = (foreign_kind(file) if file.is_file() else "") or str(error).rstrip(".")
             raise OSError(f"{file} cannot be read as an image: {why}.") from error
         white = 65535 if deep else 255
         pixels = np.asarray(read, np.float32).reshape(height, width, -1).clip(0, white) / white
-        return pixels.repeat(3, -1) if deep and self.mode == "RGB" else pixels
+        return pixels.repeat(3, -1) if deep and not self.grey else pixels
 
 
 @answered

@@ -20,7 +20,7 @@ class Orders(Settings):
         begun: How many epochs have begun so far.
     """
 
-    instead = dict.fromkeys(("classes", "mode"), "it follows from the arguments")
+    instead = {"classes": "it follows from the folders"}
 
     def __init__(self, seed: int | None) -> None:
         self.seed = None if seed is None else check_integer(seed, "seed", 0)

@@ -117,6 +117,10 @@ class Estimator(BaseEstimator, ABC):
         check_is_fitted(self)
         return self._networks()[0]
 
+    @model_.setter
+    def model_(self, value: Any) -> None:
+        raise AttributeError("model_ cannot be assigned: it is the first of models_, a list.")
+
     def _networks(self) -> list[Any]:
         """The networks as they are to predict."""
         return self.models_

@@ -1,6 +1,7 @@
 """What training looked like: the numbers of every epoch."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,7 +64,6 @@ class History(Callback, KnowsElsewhere, WithoutItems):
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
-        self._noted = self.history, self.epoch  # of which it is known when the numbers came
         self.params: dict[str, Any] = {}
         self._when: dict[str, list[int]] = {}
 
@@ -82,7 +82,6 @@ class History(Callback, KnowsElsewhere, WithoutItems):
         as_list = storage.files.as_list
         self.epoch = as_list(state["epoch"])
         self.history = {key: as_list(values) for key, values in state["history"].items()}
-        self._noted = self.history, self.epoch
         self._when = {key: as_list(epochs) for key, epochs in state["when"].items()}
 
     def __add__(self, other: "History") -> "History":
@@ -105,26 +104,17 @@ class History(Callback, KnowsElsewhere, WithoutItems):
                 joined._when.setdefault(key, []).extend(k + before for k in when)
         return joined
 
-    def _is_noted(self) -> bool:
-        return self._noted[0] is self.history and self._noted[1] is self.epoch
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self.__dict__.setdefault("_noted", (self.history, self.epoch))  # of earlier versions
-
     def _epochs_of(self, key: str, values: Sequence[Any]) -> Sequence[int]:
         """The positions in ``epoch`` that the numbers of a curve belong to.
 
         Raises:
-            ValueError: The curve or the epochs were changed, and there are not enough of these.
+            ValueError: The curve or the epochs were changed, and it is not known.
         """
-        if self._is_noted() and key in self._when:
-            if len(self._when[key]) == len(values):
-                return self._when[key]
-            known = len(values) == len(self.epoch)
-        else:
-            known = len(values) <= len(self.epoch)
-        if not known:
+        when = self._when.get(key)
+        if when and len(when) == len(values) and when[-1] < len(self.epoch):
+            return when
+        as_many = len(values) == len(self.epoch)
+        if not (as_many or (when is None and len(values) < len(self.epoch))):  # put there by hand
             raise ValueError(
                 f"history[{key!r}] has {len(values)} numbers, but epoch has {len(self.epoch)}: "
                 f"assign as many, with None in a curve for an epoch without a number."
@@ -133,9 +123,11 @@ class History(Callback, KnowsElsewhere, WithoutItems):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Appends the epoch's numbers."""
-        if not self._is_noted():
-            self._when = {key: [*self._epochs_of(key, v)] for key, v in self.history.items()}
-            self._noted = self.history, self.epoch
+        for key, values in self.history.items():  # somebody may have changed them
+            with suppress(ValueError):  # every_epoch says so; a training goes on
+                when = self._epochs_of(key, values)
+                if when is not self._when.get(key):
+                    self._when[key] = [*when]
         self.epoch.append(epoch)
         for key, value in (logs or {}).items():
             self.history.setdefault(key, []).append(value)

@@ -1,5 +1,7 @@
 """The names of the package's objects: assigning to one is refused or checked, or has an effect."""
 
+import copy
+
 import numpy as np
 import pytest
 from constructors import BASES, FIRST_ROWS, public_classes, required
@@ -123,6 +125,7 @@ SAID = {
     "ignored": (bp.metrics.AUC, "ignored", 0.5, "ignored must be an integer"),
     "wait": (bp.callbacks.EarlyStopping, "wait", -1, "wait must be"),
     "epochs": (bp.History, "epoch", ["a"], "every one of epoch must be an integer"),
+    "no epochs": (bp.History, "epoch", None, "epoch must be a list of integers"),
     "unknown word": (OBJECTS["words"], "tokens", ["Anna"], "'Anna', which is never found"),
     "word twice": (OBJECTS["words"], "tokens", ["a", "b", "a"], "tokens holds 'a' twice"),
     "way": (bp.callbacks.EarlyStopping, "rises", True, "set mode"),
@@ -454,3 +457,22 @@ def test_a_log_stays_in_its_file_while_it_is_written(tmp_path):
     log.filename = tmp_path / "b.csv"
     model.fit(X, X[:, :1], verbose=0, callbacks=[log])
     assert (tmp_path / "b.csv").read_text().startswith("epoch,loss\n0,")
+
+
+def test_methods_that_an_object_holds_are_those_of_its_copy(tmp_path):
+    X, y = np.ones((8, 2)), np.ones(8)
+
+    def trained_with(callback, seed):
+        model = bp.Sequential([Dense(1)], seed=seed)
+        model.compile("sgd", "mse")
+        model.fit(X, y, batch_size=2, verbose=0, callbacks=[callback])
+        return model
+
+    first = bp.callbacks.ModelCheckpoint(tmp_path / "a.npz", save_freq=2)
+    trained_with(first, 0)
+    kept = (tmp_path / "a.npz").read_bytes()
+    second = copy.copy(first)
+    second.filepath = tmp_path / "b.npz"
+    model = trained_with(second, 1)
+    assert (tmp_path / "a.npz").read_bytes() == kept
+    np.testing.assert_array_equal(bp.load_model(tmp_path / "b.npz").predict(X), model.predict(X))

@@ -35,6 +35,19 @@ def fitting(given: Array, there: Array, what: str) -> Array:
     return array
 
 
+def check_statistic(array: Array, name: str) -> None:
+    """Checks numbers for a mean or a variance, which stay what they are assigned where none follow.
+
+    Raises:
+        ValueError: One is not finite, or a variance is negative.
+    """
+    least = 0 if name.rpartition(".")[2] in ("variance", "moving_variance") else -np.inf
+    wrong = array[~(np.isfinite(array) & (array >= least))]
+    if wrong.size:
+        kind = "finite numbers" if least else "finite numbers of at least 0"
+        raise ValueError(f"the value of {name} must be {kind}, but it holds {wrong.flat[0]}.")
+
+
 def fixed_in_models(what: str) -> Any:
     """An attribute of a parameter that can no longer be changed when it is part of a model."""
 

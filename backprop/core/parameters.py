@@ -6,7 +6,12 @@ from typing import Any
 import numpy as np
 
 from backprop.core.buffers import filled_array
-from backprop.core.parameter_access import CheckedParameter, NamedParameters, fitting
+from backprop.core.parameter_access import (
+    CheckedParameter,
+    NamedParameters,
+    check_statistic,
+    fitting,
+)
 from backprop.core.types import Array
 
 
@@ -72,7 +77,10 @@ class Parameter(CheckedParameter):
 
     @value.setter
     def value(self, given: Array) -> None:
-        self._value[...] = fitting(given, self._value, f"the value of {self.name}")
+        array = fitting(given, self._value, f"the value of {self.name}")
+        if not self.learned:
+            check_statistic(array, self.name)
+        self._value[...] = array
 
     @property
     def gradient(self) -> Array:

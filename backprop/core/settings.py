@@ -10,7 +10,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any, NoReturn, Self
 
 from backprop.core.aliases import ALIASES
@@ -106,8 +106,7 @@ class Settings:
         any_name: Whether the constructor looks at the names of its arguments itself.
         _assignable: Attributes beside the arguments that users may assign, each with what checks
             it and returns what is kept; those of None if the code of the class assigns to them.
-        watched: Whether names that are assigned are looked at; not worth it in a class of the
-            package's own use, to which every step assigns.
+        watched: Whether assigned names are looked at; not in what every step assigns to.
         loose: What to write where layers or sizes came one by one; see ``check_brackets``.
         instead: What to do in the place of assigning to what the package alone sets.
         not_taken: What to do in the place of an argument that is not here.
@@ -169,7 +168,9 @@ class Settings:
     def __copy__(self) -> Self:
         """As ``copy.copy`` makes it, but with memory of its own to compute in."""
         twin = object.__new__(type(self))
-        vars(twin).update(self.__getstate__())
+        for name, value in self.__getstate__().items():  # a method in it is that of the twin
+            own = isinstance(value, MethodType) and value.__self__ is self
+            vars(twin)[name] = MethodType(value.__func__, twin) if own else value
         if isinstance(vars(twin).get("buffers"), Buffers):
             vars(twin)["buffers"] = Buffers()
         return twin
@@ -281,8 +282,7 @@ def check_read(made: Any, name: str, value: Any) -> Any:
             return value
         raise AttributeError(f"{name} of {kind.__name__} is a method, and cannot be {said(value)}.")
     there = name in vars(made) or hasattr(kind, name)
-    advice = made.instead.get(name, "") if there else ""
-    advice = advice or advice_for(made, name, value)
+    advice = (there and made.instead.get(name)) or advice_for(made, name, value)
     if there:
         fixed = is_fixed(getattr(kind, name, None))
         advice = advice or ("it follows from others" if fixed else "the package sets it")
@@ -301,8 +301,8 @@ def advice_for(made: Any, name: str, value: Any) -> str:
         each
         for each in {*assigned(kind), *kind._assignable}
         if each[0] != "_"
-        and (kind._assignable.get(each) or each not in kind._assignable or each in settable)
         and each != name
+        and (kind._assignable.get(each) or each not in kind._assignable or each in settable)
         and not (isinstance(getattr(kind, each, None), Setting) and not takes(kind, each))
     ]
     found = difflib.get_close_matches(name.lower(), known, 1, 0.75)

@@ -9,7 +9,7 @@ import numpy as np
 from backprop import plotting, storage
 from backprop.callbacks import Callback, Logs
 from backprop.callbacks.base import numbers_of
-from backprop.core.checks import check_integer, check_list, is_row
+from backprop.core.checks import check_integer, is_row
 from backprop.core.durable import FilePath
 from backprop.core.elsewhere import KnowsElsewhere, WithoutItems
 from backprop.core.errors import said
@@ -37,7 +37,9 @@ def check_curves(value: Any, name: str) -> dict[str, list[Any]]:
 
 def check_epochs(value: Any, name: str) -> list[int]:
     """The numbers of the epochs, a list of integers; TypeError if they are something else."""
-    return [check_integer(each, f"every one of {name}", 0) for each in check_list(value, name)]
+    if not is_row(value):
+        raise TypeError(f"{name} must be a list of integers, but it is {said(value)}.")
+    return [check_integer(each, f"every one of {name}", 0) for each in value]
 
 
 class History(Callback, KnowsElsewhere, WithoutItems):

@@ -333,3 +333,24 @@ def test_a_name_in_the_logs_need_be_no_text(written):
     told = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update({3: 0.5}))
     fit(network(), told, TensorBoard("logs"))
     assert written["logs/train"]["epoch_3", 0] == 0.5
+
+
+def test_another_folder_holds_from_the_moment_on_in_which_it_is_set(written):
+    model, board = network(metrics=()), TensorBoard("a")
+    fit(model, board)
+    model.evaluate(X, Y, verbose=0, callbacks=[board])
+    board.log_dir = "b"
+    fit(model, board)
+    board.log_dir = "c"
+    model.evaluate(X, Y, verbose=0, callbacks=[board])
+    assert [len(written[f"{folder}/validation"]) for folder in "abc"] == [4, 4, 1]
+    epochs = [epoch for tag, epoch in written["b/train"] if tag == "epoch_loss"]
+    assert epochs == [0, 1]
+
+    def change(epoch, logs):
+        if epoch == 1:
+            board.log_dir = "d"
+
+    fit(model, LambdaCallback(on_epoch_end=change), board, epochs=3)
+    assert [step for tag, step in written["c/train"] if tag == "epoch_loss"] == [0]
+    assert [step for tag, step in written["d/train"] if tag == "epoch_loss"] == [1, 2]

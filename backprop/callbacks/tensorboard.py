@@ -74,6 +74,12 @@ class TensorBoard(Callback):
         self._steps = 0
         self._stepped = False  # whether g is that of a step; a backup does not bring it back
 
+    def note_setting(self, name: str, before: Any) -> None:
+        """Goes on in another folder from now on, if there is another one."""
+        super().note_setting(name, before)
+        if name == "log_dir":
+            self.on_train_end()
+
     def state(self) -> dict[str, Any]:
         """The number of steps so far, whose numbers whoever goes on from here does not write."""
         self._flush()

@@ -409,9 +409,21 @@ def test_what_fit_sets_of_an_mlp():
             delattr(mlp, name)
         setattr(mlp, name, getattr(mlp, name))
     with pytest.raises(
-        AttributeError, match="model_ cannot be assigned: it is the first of models_"
+        AttributeError, match=r"model_ cannot be assigned: write model_\.set_weights"
     ):
         mlp.model_ = None
+    other = bp.Sequential([bp.Input(4), Dense(3), ReLU(), Dense(1)], seed=3)
+    weights = other.get_weights()
+    with pytest.raises(
+        AttributeError, match=r"models_ of MLPRegressor cannot be assigned: .*set_we"
+    ):
+        mlp.models_ = [other]
+    with pytest.raises(
+        TypeError, match=r"cannot be changed by \[…\] = …: write model_\.set_weights"
+    ):
+        mlp.models_[0] = other
+    mlp.model_.set_weights(weights)
+    np.testing.assert_allclose(mlp.predict(X), other.predict(X)[:, 0], rtol=1e-5, atol=1e-6)
     assert (mlp.n_layers_, mlp.n_outputs_, mlp.out_activation_) == (3, 1, "identity")
 
     class Mine(estimators.MLPRegressor):

@@ -84,7 +84,14 @@ def check_together(mlp: Any, incremental: bool) -> list[int]:
 
 
 class OfFit:
-    """An attribute that ``fit`` sets; assigning to it would change nothing."""
+    """An attribute that ``fit`` sets; assigning to it would change nothing.
+
+    Args:
+        advice: What to do in the place of assigning to it, if there is anything.
+    """
+
+    def __init__(self, advice: str = "") -> None:
+        self.advice = advice and f": {advice}"
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -98,7 +105,7 @@ class OfFit:
         if from_package(type(made)) and vars(made).get(self.name) is not value:
             raise AttributeError(
                 f"{self.name} of {type(made).__name__} cannot be assigned: fit sets it, from its "
-                f"arguments and the data."
+                f"arguments and the data{self.advice}."
             )
         vars(made)[self.name] = value
 

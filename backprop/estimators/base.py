@@ -119,7 +119,7 @@ class Estimator(BaseEstimator, ABC):
 
     @model_.setter
     def model_(self, value: Any) -> None:
-        raise AttributeError("model_ cannot be assigned: it is the first of models_, a list.")
+        raise AttributeError("model_ cannot be assigned: write model_.set_weights(…).")
 
     def _networks(self) -> list[Any]:
         """The networks as they are to predict."""

@@ -14,6 +14,7 @@ from backprop.core import console
 from backprop.core.checks import check_dtype
 from backprop.core.errors import DivergenceError
 from backprop.core.frames import check_targets
+from backprop.core.frozen import FixedList
 from backprop.core.ranges import check_finite
 from backprop.core.rounding import warn_of_rounding
 from backprop.core.signatures import answered
@@ -97,6 +98,7 @@ class MLP(Estimator):
     coefs_: list[Array]
     intercepts_: list[Array]
     n_layers_, n_outputs_, out_activation_, t_ = OfFit(), OfFit(), OfFit(), OfFit()
+    models_: Any = OfFit("write model_.set_weights(…), or coefs_ and intercepts_")
 
     _parameter_constraints = CONSTRAINTS
     _rules = {"dtype": [np.float64, np.float32], "order": "C"}
@@ -195,7 +197,7 @@ class MLP(Estimator):
         before = [] if anew or not hasattr(self, "models_") else self._networks()
         if not before:
             units = [samples.X.shape[1], *map(int, hidden), n_outputs]
-            self.models_ = make_networks(self, units, samples.X.dtype, n, random)
+            self._take(make_networks(self, units, samples.X.dtype, n, random))
             self.__dict__.update(n_layers_=len(units), n_outputs_=n_outputs)
             known = None if anew else self
             self._records = [Record(self.early_stopping, known) for _ in self.models_]
@@ -203,7 +205,7 @@ class MLP(Estimator):
             check_members(self)
             check_outputs(self, n_outputs)
             if self._structure != structure(self):
-                self.models_ = made_anew(self, before, n, random)
+                self._take(made_anew(self, before, n, random))
                 self.coefs_, self.intercepts_ = views(self.models_[0])
         self._structure = structure(self)
         for record in self._records:
@@ -223,11 +225,16 @@ class MLP(Estimator):
             model.feature_names = self._columns()
             model.compile(optimizer, make_loss(self), copy.deepcopy(self.metrics))
 
+    def _take(self, models: list[Any]) -> None:
+        """Takes networks; what stands in ``coefs_`` goes into the first one, whichever it is."""
+        self.__dict__["models_"] = FixedList(models, "write model_.set_weights(…)")
+
     def _networks(self) -> list[Any]:
         """The networks, the first with what was put into the place of its weights."""
+        models: list[Any] = self.models_
         if take_weights(self.models_[0], self.coefs_, self.intercepts_):
             self.coefs_, self.intercepts_ = views(self.models_[0])
-        return self.models_
+        return models
 
     def _descend(
         self, samples: Samples, held_out: Samples | None, random: Any, incremental: bool

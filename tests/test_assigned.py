@@ -401,6 +401,8 @@ def test_what_fit_sets_of_an_mlp():
     estimators = pytest.importorskip("backprop.estimators")
     mlp = estimators.MLPRegressor(hidden_layer_sizes=(3,), max_iter=3, random_state=0)
     assert not hasattr(mlp, "t_")
+    mlp.t_ = 0
+    assert mlp.t_ == 0
     mlp.fit(X, X[:, 0])
     for name in ("t_", "n_layers_", "n_outputs_", "out_activation_"):
         with pytest.raises(AttributeError, match=f"{name} of MLPRegressor cannot be assigned: fit"):

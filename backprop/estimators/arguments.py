@@ -102,7 +102,9 @@ class OfFit:
         raise AttributeError(f"{kind.__name__!r} object has no attribute {self.name!r}")
 
     def __set__(self, made: Any, value: Any) -> None:
-        if from_package(type(made)) and vars(made).get(self.name) is not value:
+        # before a fit anything goes, as in scikit-learn, whose own tests make such an object
+        fitted = self.advice or "models_" in vars(made)
+        if from_package(type(made)) and fitted and vars(made).get(self.name) is not value:
             raise AttributeError(
                 f"{self.name} of {type(made).__name__} cannot be assigned: fit sets it, from its "
                 f"arguments and the data{self.advice}."

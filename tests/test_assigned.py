@@ -120,6 +120,7 @@ SAID = {
     "numbers": (explained, "loss", 3.0, "the package sets it"),
     "argument that is not kept": (explained, "record", 3.0, "names of your own"),
     "words": (OBJECTS["words"], "tokens", [1], "tokens must be a list of strings"),
+    "misspelt": (bp.metrics.AUC, "bettr", "larger", "nobody reads 'bettr' of AUC: set better"),
     "better": (bp.metrics.AUC, "better", "max", "better must be 'larger' or 'smaller', or None"),
     "outputs": (bp.metrics.AUC, "outputs", "logits", "outputs must be 'answers', "),
     "ignored": (bp.metrics.AUC, "ignored", 0.5, "ignored must be an integer"),

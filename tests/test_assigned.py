@@ -469,6 +469,9 @@ def test_a_log_stays_in_its_file_while_it_is_written(tmp_path):
     model.compile("sgd", "mse")
     changes = LambdaCallback(on_epoch_end=change)
     model.fit(X, X[:, :1], verbose=0, callbacks=[log, changes])
+    fails = LambdaCallback(on_train_begin=lambda logs: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        model.fit(X, X[:, :1], verbose=0, callbacks=[log, fails])
     log.filename = tmp_path / "b.csv"
     model.fit(X, X[:, :1], verbose=0, callbacks=[log])
     assert (tmp_path / "b.csv").read_text().startswith("epoch,loss\n0,")

@@ -77,10 +77,7 @@ class CSVLogger(Callback):
     def check_setting(self, name: str) -> None:
         """Raises AttributeError while the lines of a training are written into a file."""
         if self._writing:
-            raise AttributeError(
-                f"{name} cannot be changed in a training, whose lines are in {self.filename!r} "
-                f"already: set it before fit."
-            )
+            raise AttributeError(f"{name} cannot be changed in a training: set it before fit.")
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Reads the file that is to be continued, or empties it.
@@ -93,6 +90,9 @@ class CSVLogger(Callback):
         if self.append and os.path.isfile(check_file(self.filename)):  # devices may have no end
             self._read()
         self._replace()
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """The file is in use from here on, as on_train_end is certain to follow."""
         self._writing = True
 
     def on_train_end(self, logs: Logs | None = None) -> None:

@@ -59,6 +59,7 @@ class Optimizer(Bookkeeping):
     scratches = 1
     initial_state = 0.0
     full_batch = by_parameter = False
+    _assignable = {"scalars": None}  # update may be called by hand
     _schedule: Any = None
     _learning_rate = 0.0  # a class of one's own may set the rate before it calls super().__init__
 

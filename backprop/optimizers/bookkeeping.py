@@ -47,7 +47,6 @@ class Bookkeeping(KnowsElsewhere, Settings):
     coefficients: Any
     full_batch: bool
     clips = gathers = swapped = False
-    _assignable = {"scalars": None}  # update may be called by hand
     instead = {"schedule": "set learning_rate", "state": "write into state[…], or call reset()"}
     iterations: Any = Iterations(check_count)
     max_iterations: int | None = None  # of a fit, where it has a search of its own
@@ -172,7 +171,8 @@ class Bookkeeping(KnowsElsewhere, Settings):
             self._stretches, self._decays = stretches, decays
             self._blocks = self.blocks(parameters, stretches)
         numbers = self.coefficients(t, eta) if not self.gathers or self.due else self._numbers
-        self._keep = 1 - eta * (self.weight_decay or 0)
+        if decays:
+            self._keep = 1 - eta * (self.weight_decay or 0)
         try:
             if numbers != self._numbers:
                 scalars = written(numbers, self.scalars, parameters.values.dtype)

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_axis, check_number, check_positive, check_share
+from backprop.core.descriptors import remade
 from backprop.core.errors import ShapeError
 from backprop.core.functional import root
 from backprop.core.lookup import resolve, show_call
-from backprop.core.settings import Settings, remade
+from backprop.core.settings import Settings
 from backprop.core.signatures import check_methods
 from backprop.core.types import Array, Shape
 

@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from backprop.core.descriptors import from_package
 from backprop.core.errors import said
 from backprop.core.lookup import is_function
 from backprop.core.parameters import Parameters
-from backprop.core.settings import from_package
 from backprop.core.types import Array, Shape
 from backprop.layers import Layer
 from backprop.losses import Loss

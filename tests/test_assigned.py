@@ -9,7 +9,8 @@ from rows import each
 
 import backprop as bp
 from backprop.callbacks import CallbackList, LambdaCallback
-from backprop.core.settings import Settings, finished
+from backprop.core.descriptors import finished
+from backprop.core.settings import Settings
 from backprop.layers import Dense, Dropout, ReLU, Softmax
 from backprop.losses import CategoricalCrossentropy
 

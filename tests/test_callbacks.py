@@ -287,7 +287,7 @@ def test_all_hooks_of_the_base_class_do_nothing():
     for hook in HOOKS:
         arguments = (0, {}) if "epoch" in hook or "batch" in hook else ({},)
         assert getattr(callback, hook)(*arguments) is None
-    assert CallbackList([callback], None, {}).listeners("on_train_batch_end") == []
+    assert CallbackList([callback], None, {}).overriding("on_train_batch_end") == []
 
 
 def test_learning_rate_may_be_changed_between_steps(data):

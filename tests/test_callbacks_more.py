@@ -650,7 +650,7 @@ def test_functions_as_callbacks():
     )
     play([1.0, 2.0], callback)
     assert seen == ["begin", 0, ["loss"], 1, ["loss"], "end"]
-    assert CallbackList([callback], None, {}).listeners("on_test_begin") == []
+    assert CallbackList([callback], None, {}).overriding("on_test_begin") == []
 
 
 def test_functions_for_hooks_that_do_not_exist():

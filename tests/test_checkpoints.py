@@ -189,10 +189,10 @@ def test_steps_with_the_best_loss_only(tmp_path):
 
 def test_a_batch_hook_is_there_only_where_it_is_needed(tmp_path):
     listed = bp.callbacks.CallbackList([ModelCheckpoint("a"), BackupAndRestore("b")], None, {})
-    assert listed.listeners("on_train_batch_end") == []
+    assert listed.overriding("on_train_batch_end") == []
     steps = ModelCheckpoint("a", save_freq=2)
     listed = bp.callbacks.CallbackList([steps], None, {})
-    assert len(listed.listeners("on_train_batch_end")) == 1
+    assert len(listed.overriding("on_train_batch_end")) == 1
 
 
 @pytest.mark.parametrize("make", [ModelCheckpoint, TensorBoard])

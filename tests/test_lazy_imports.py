@@ -24,6 +24,7 @@ EAGER = {
     *(f"backprop.{folder}" for folder in FOLDERS),
     *(
         "backprop.callbacks.base",
+        "backprop.callbacks.listed",
         "backprop.callbacks.misspelt",
         "backprop.datasets.orders",
         "backprop.schedules.base",

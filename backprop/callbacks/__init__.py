@@ -13,13 +13,13 @@ from backprop.core.lazy import lazy_names
 if TYPE_CHECKING:
     from backprop.callbacks.averaging import SwapEMAWeights as SwapEMAWeights
     from backprop.callbacks.base import Callback as Callback
-    from backprop.callbacks.base import CallbackList as CallbackList
     from backprop.callbacks.base import LambdaCallback as LambdaCallback
     from backprop.callbacks.base import Logs as Logs
     from backprop.callbacks.checkpoints import BackupAndRestore as BackupAndRestore
     from backprop.callbacks.checkpoints import ModelCheckpoint as ModelCheckpoint
     from backprop.callbacks.learning_rate import LearningRateScheduler as LearningRateScheduler
     from backprop.callbacks.learning_rate import ReduceLROnPlateau as ReduceLROnPlateau
+    from backprop.callbacks.listed import CallbackList as CallbackList
     from backprop.callbacks.logging import CSVLogger as CSVLogger
     from backprop.callbacks.logging import LivePlot as LivePlot
     from backprop.callbacks.stopping import EarlyStopping as EarlyStopping
@@ -29,7 +29,8 @@ else:
     __getattr__, __dir__, __all__ = lazy_names(
         __name__,
         averaging=["SwapEMAWeights"],
-        base=["Callback", "CallbackList", "LambdaCallback", "Logs"],
+        base=["Callback", "LambdaCallback", "Logs"],
+        listed=["CallbackList"],
         checkpoints=["BackupAndRestore", "ModelCheckpoint"],
         learning_rate=["LearningRateScheduler", "ReduceLROnPlateau"],
         logging=["CSVLogger", "LivePlot"],

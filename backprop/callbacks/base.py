@@ -1,18 +1,19 @@
-"""The contract of a callback, and the list of them that a training loop calls."""
+"""The contract of a callback."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from backprop.core.checks import check_flag, check_list, check_text
-from backprop.core.errors import said
-from backprop.core.frozen import FixedList
-from backprop.core.settings import Settings, from_package
-from backprop.core.signatures import check_function, check_methods
+from backprop.core.settings import Settings
+from backprop.core.signatures import check_function
 
 Logs = dict[str, float]
+
+HEARING: set[int] = set()
+"""The ids of the callbacks that are told of a training, an evaluation or a prediction now."""
 
 ALIASES = {
     "on_train_batch_begin": "on_batch_begin",
@@ -167,6 +168,14 @@ class Callback(Settings):
     def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """After a batch of a prediction."""
 
+    def _check_method(self, name: str) -> None:
+        """Raises AttributeError for a hook in a training that began without it."""
+        if name in HOOKS and id(self) in HEARING and not overrides(self, name):
+            raise AttributeError(
+                f"{name} of {type(self).__name__} cannot be added now: fit, evaluate and predict "
+                f"look for hooks when they begin. Set it before; one that is there may be replaced."
+            )
+
     def _after_error(self) -> None:
         """Undoes what it did to the model for an evaluation or a prediction."""
 
@@ -222,98 +231,6 @@ class LambdaCallback(Callback):
             setattr(self, name, function)
 
 
-class CallbackList(Settings):
-    """Calls a hook of every callback in turn; a batch hook that nobody defines costs nothing.
-
-    Example:
-        >>> say = bp.callbacks.LambdaCallback(on_train_begin=lambda logs: print("go"))
-        >>> callbacks = bp.callbacks.CallbackList([say], bp.Sequential(), {"epochs": 1})
-        >>> callbacks.call("on_train_begin", {})
-        go
-    """
-
-    def __init__(self, callbacks: list[Callback], model: Any, params: dict[str, Any]) -> None:
-        for k, callback in enumerate(callbacks):
-            if any(callback is other for other in callbacks[:k]):
-                raise ValueError(
-                    f"callbacks hold the same object {type(callback).__name__} twice, which would "
-                    f"be told of everything twice: leave one out."
-                )
-            if not isinstance(callback, Callback):
-                hint = " (instances: add the parentheses)" if isinstance(callback, type) else ""
-                raise TypeError(
-                    f"callbacks must hold objects of backprop's class Callback{hint}, but one of "
-                    f"them is {said(callback)}."
-                )
-            methods = dict(METHODS)
-            for name in ("state", "restore"):  # attributes may be called so, too
-                if not callable(getattr(callback, name)):
-                    del methods[name]
-            check_methods(callback, methods)
-            mine = vars(callback)
-            if "params" not in mine and mine.get("model", model) not in (None, model):
-                raise TypeError(
-                    f"{type(callback).__name__} keeps another model in self.model, where the one "
-                    f"in training is put: give that another name, such as self.own_model."
-                )
-        in_order = sorted(callbacks, key=lambda each: each.comes_last)
-        self.callbacks, self.params = FixedList(in_order, "make another list of them"), params
-        self.everyone = self.callbacks
-        self._called: dict[str, list[Any]] = {}
-        for callback in callbacks:
-            callback.set_params(params)
-            callback.set_model(model)
-            callback.set_others(self.callbacks)
-
-    def check_setting(self, name: str) -> None:
-        """Raises AttributeError: its callbacks have been told of each other."""
-        raise AttributeError(f"{name} of a CallbackList cannot be changed: make another one.")
-
-    def call_writers(self, really: bool) -> None:
-        """Calls callbacks that only write from now on, or leaves that to another worker."""
-        kept = [each for each in self.everyone if really or not each.writes]
-        vars(self)["callbacks"] = FixedList(kept, "make another list of them")  # past the check
-        self._called.clear()
-
-    def overriding(self, hook: str) -> list[Callback]:
-        """Those callbacks that override that hook, or its other name."""
-        names = (hook, ALIASES.get(hook, hook))
-        return [each for each in self.callbacks if any(overrides(each, name) for name in names)]
-
-    def listeners(self, hook: str) -> list[Any]:
-        """The methods of those callbacks that override that hook when it is first asked for."""
-        if hook not in self._called:
-            self._called[hook] = [getattr(callback, hook) for callback in self.overriding(hook)]
-        return self._called[hook]
-
-    def call(self, hook: str, *arguments: Any) -> None:
-        """Calls that hook of every callback that has it."""
-        for listener in self.listeners(hook):
-            listener(*arguments)
-
-    @contextmanager
-    def undoing(self) -> Iterator[None]:
-        """Has what callbacks do to the model for a pass undone where an error ends it."""
-        try:
-            yield
-        except BaseException:
-            for callback in self.callbacks:
-                callback._after_error()
-            raise
-
-
-def of_one_training(callbacks: object) -> list[Callback]:
-    """Those of the callbacks, as ``fit`` is given them, that keep something of one training."""
-    given = callbacks if isinstance(callbacks, list | tuple) else ()
-    bases = Callback, LambdaCallback  # what these keep is the users' own affair
-
-    def keeps(kind: type) -> bool:
-        return issubclass(kind, Callback) and kind not in bases and from_package(kind)
-
-    told = [each for each in given if isinstance(each, Callback)]
-    return [each for each in told if any(map(keeps, type(each).__mro__))]
-
-
 def numbers_of(logs: Logs | None) -> dict[str, Any]:
     """What of the logs is a number, or a list of them; callbacks may write other things there."""
     found = {}
@@ -326,5 +243,8 @@ def numbers_of(logs: Logs | None) -> dict[str, Any]:
 
 
 def overrides(callback: Callback, hook: str) -> bool:
-    """Whether a callback's class, or the object itself, defines that hook."""
-    return getattr(type(callback), hook) is not getattr(Callback, hook) or hook in vars(callback)
+    """Whether a callback's class, or the object itself, defines that hook, or its other name."""
+    return any(
+        getattr(type(callback), name) is not getattr(Callback, name) or name in vars(callback)
+        for name in (hook, ALIASES.get(hook, hook))
+    )

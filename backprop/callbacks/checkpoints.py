@@ -10,6 +10,7 @@ from backprop.callbacks.frequency import FixedFrequency, check_frequency
 from backprop.callbacks.monitoring import MonitorFrom
 from backprop.core import console, durable
 from backprop.core.checks import check_flag
+from backprop.core.descriptors import from_package
 from backprop.core.durable import (
     FilePath,
     check_file,
@@ -18,7 +19,6 @@ from backprop.core.durable import (
     make_folder,
     remove,
 )
-from backprop.core.settings import from_package
 from backprop.storage import files, models, snapshot
 
 

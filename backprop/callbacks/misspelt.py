@@ -4,7 +4,7 @@ from types import FunctionType
 
 from backprop.callbacks.base import HOOKS, Callback
 from backprop.core import console
-from backprop.core.settings import from_package
+from backprop.core.descriptors import from_package
 
 
 def warn_of_misspelt_hooks(callback: Callback) -> None:

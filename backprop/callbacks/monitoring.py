@@ -6,8 +6,8 @@ from typing import Any
 from backprop.callbacks.base import Callback, Logs
 from backprop.core import console
 from backprop.core.checks import check_choice, check_number, check_real
+from backprop.core.descriptors import Checked
 from backprop.core.errors import said
-from backprop.core.settings import Checked
 
 
 class Informed(Callback):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import FrozenInstanceError, fields
 from typing import Any, NoReturn, TypeVar
 
-from backprop.core.settings import from_package
+from backprop.core.descriptors import from_package
 
 T = TypeVar("T")
 

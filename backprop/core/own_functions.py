@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.descriptors import from_package
 from backprop.core.returned import is_array, misshaped
-from backprop.core.settings import from_package
 from backprop.core.signatures import signature_of
 from backprop.core.types import Interval
 

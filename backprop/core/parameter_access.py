@@ -7,11 +7,11 @@ from typing import Any, Generic, NoReturn, TypeVar
 import numpy as np
 
 from backprop.core.arrays import as_numbers
+from backprop.core.assigned import is_fixed, refuse_deletion
 from backprop.core.buffers import writable
 from backprop.core.checks import check_flag, check_shown
 from backprop.core.errors import NotBuiltError, ShapeError, said
 from backprop.core.ranges import check_overflow
-from backprop.core.settings import is_fixed, refuse_deletion
 from backprop.core.types import Array, Shape
 
 P = TypeVar("P", bound="CheckedParameter")

@@ -1,4 +1,4 @@
-"""A constructor's arguments as attributes: what is assigned later passes the constructor's checks.
+"""The base of what is made with arguments: attributes that nobody reads are refused.
 
 Else ``dropout.rate = 5`` would train on nonsense, and an attribute that nobody reads would be set
 without a word. Classes of the package alone are watched: in classes of one's own anything goes.
@@ -6,96 +6,20 @@ without a word. Classes of the package alone are watched: in classes of one's ow
 
 from __future__ import annotations
 
-import functools
-import inspect
-import sys
 from collections.abc import Callable, Mapping
 from types import FunctionType, MethodType
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
-from backprop.core.aliases import ALIASES
+from backprop.core.assigned import assigned, check_read, refuse_deletion
 from backprop.core.buffers import Buffers, writable
-from backprop.core.errors import said
-from backprop.core.lookup import (
-    arguments_of,
-    check_call,
-    instead_of,
-    names_of_others,
-    other_arguments,
-    takes,
-)
-from backprop.core.stores import stores_in
-
-PACKAGE = __name__.partition(".")[0]
+from backprop.core.descriptors import Setting, SettingWithDefault, from_package
+from backprop.core.lookup import check_call, other_arguments
 
 CHOSEN = ("_initializer", "_regularizer", "_constraint")
 """The endings of arguments that layers keep by ``keep_chosen``."""
 
 PLAIN: Any = object.__setattr__
 """How a class assigns whose names are not looked at: several times as quickly."""
-
-
-class Setting:
-    """One argument of a constructor, as an attribute of what was made.
-
-    It has no ``__get__``: reading finds the value in the object itself, as quickly as ever.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.__doc__ = ""  # the class says what its arguments are
-
-    def __set__(self, made: Any, value: Any) -> None:
-        attributes, name = vars(made), self.name
-        if name not in attributes or "_trial" in attributes:
-            attributes[name] = value
-            return
-        before = attributes[name]
-        if finished(made):
-            if not takes(type(made), name):
-                raise AttributeError(f"{type(made).__name__} has no {name} that could be changed.")
-            made.check_setting(name)
-            trial = remade(made, **made.changing(name, value))
-            attributes[name] = vars(trial).get(name, value)
-            made.setting_changed(trial)
-        else:
-            attributes[name] = value
-        made.note_setting(name, before)
-
-
-class SettingWithDefault(Setting):
-    """A setting of a class that has a default for objects without a value of their own."""
-
-    def __init__(self, name: str, default: Any) -> None:
-        super().__init__(name)
-        self.default = default
-
-    def __set__(self, made: Any, value: Any) -> None:
-        if self.name not in vars(made) and finished(made) and not takes(type(made), self.name):
-            raise AttributeError(f"{type(made).__name__} has no {self.name} that could be changed.")
-        super().__set__(made, value)
-
-    def __get__(self, made: Any, kind: type) -> Any:
-        return self.default if made is None else vars(made).get(self.name, self.default)
-
-
-class Checked:
-    """An attribute that is no argument: what is assigned is checked, as an argument would be.
-
-    Like ``Setting`` it has no ``__get__``: the constructor must give every object its first value.
-
-    Args:
-        check: Returns the value to keep, or raises; called with the value and the name.
-    """
-
-    def __init__(self, check: Callable[[Any, str], Any]) -> None:
-        self.check = check
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __set__(self, made: Any, value: Any) -> None:
-        vars(made)[self.name] = self.check(value, self.name)
 
 
 class Settings:
@@ -182,6 +106,13 @@ class Settings:
             AttributeError: It is one.
         """
 
+    def _check_method(self, name: str) -> None:
+        """Refuses a method that nobody would call; there are none unless overridden.
+
+        Raises:
+            AttributeError: It is one.
+        """
+
     def changing(self, name: str, value: Any) -> dict[str, Any]:
         """The arguments to make it with anew where one is changed: that one, unless overridden.
 
@@ -198,133 +129,3 @@ class Settings:
 
     def note_setting(self, name: str, before: Any) -> None:
         """Takes note that an argument has another value than before, in any class."""
-
-
-def refuse_deletion(made: object, name: str) -> NoReturn:
-    """Raises AttributeError: an attribute of an object of the package was to be deleted."""
-    raise AttributeError(f"{name} of {type(made).__name__} cannot be deleted: its code reads it.")
-
-
-def from_package(kind: Any) -> bool:
-    """Whether the package defines this class, function or method."""
-    return str(getattr(kind, "__module__", "")).partition(".")[0] == PACKAGE  # Python's lack it
-
-
-def finished(made: Any) -> bool:
-    """Whether the constructor of a class of the package has made all that it makes."""
-    if not from_package(type(made)):
-        return False
-    return not any(isinstance(getattr(made, name, None), Setting) for name in arguments_of(made))
-
-
-def remade(made: Any, **changed: Any) -> Any:
-    """A new object of that kind, made with the arguments that it has now but for some.
-
-    Raises:
-        ValueError: The constructor refuses them.
-        TypeError: Likewise.
-    """
-    trial = object.__new__(type(made))
-    vars(trial)["_trial"] = True
-    now = {name: getattr(made, name, None) for name in arguments_of(made)}
-    now = {name: value for name, value in now.items() if not isinstance(value, Setting)}
-    trial.__init__(**{**now, **changed})
-    del vars(trial)["_trial"]
-    return trial
-
-
-@functools.cache
-def assigned(kind: type[Any]) -> frozenset[str]:
-    """The names that everybody may assign to, and that are not checked by ``check_read``.
-
-    They are the arguments, what a descriptor looks after, and what is ``_assignable`` unchecked.
-    """
-    stored = frozenset[str]().union(*map(stores_in, filter(from_package, kind.__mro__)))
-    free = {name for name, check in kind._assignable.items() if check is None and name in stored}
-    for name in filter(functools.partial(hasattr, kind), dir(kind)):
-        there = inspect.getattr_static(kind, name)
-        settable = hasattr(there, "__set__") or takes(kind, name)
-        if settable and not (is_fixed(there) or isinstance(there, FunctionType)):
-            free.add(name)
-    return frozenset(free)
-
-
-def is_fixed(attribute: object) -> bool:
-    """Whether an attribute of a class is a property that cannot be assigned to."""
-    return isinstance(attribute, property) and attribute.fset is None
-
-
-def check_read(made: Any, name: str, value: Any) -> Any:
-    """What is kept of a value for a name that is not ``assigned``, if somebody reads that.
-
-    The package's own code may assign to any name. It is told by its frame, behind those of
-    ``__setattr__``, by which classes hand on what is assigned to them.
-
-    Raises:
-        AttributeError: The package alone sets it, or it is not known; or it is a method, and the
-            value cannot be called.
-        ValueError: It is checked, and the value is none that it may have.
-        TypeError: Likewise.
-    """
-    kind: Any = type(made)
-    if not kind.of_package or (name in vars(made) and vars(made)[name] is value):
-        return value
-    frame: Any = sys._getframe(1)
-    while frame is not None and frame.f_code.co_name == "__setattr__":
-        frame = frame.f_back
-    if frame and str(frame.f_globals.get("__name__")).partition(".")[0] == PACKAGE:
-        return value
-    check = kind._assignable.get(name)
-    if check is not None:
-        return check(value, name)
-    if isinstance(getattr(kind, name, None), FunctionType):
-        if callable(value):
-            return value
-        raise AttributeError(f"{name} of {kind.__name__} is a method, and cannot be {said(value)}.")
-    there = name in vars(made) or hasattr(kind, name)
-    advice = (there and made.instead.get(name)) or advice_for(made, name, value)
-    if there:
-        fixed = is_fixed(getattr(kind, name, None))
-        advice = advice or ("it follows from others" if fixed else "the package sets it")
-        raise AttributeError(f"{name} of {kind.__name__} cannot be assigned: {advice}.")
-    advice = advice or "names of your own may begin with _"
-    raise AttributeError(f"nobody reads {name!r} of {kind.__name__}: {advice}.")
-
-
-def advice_for(made: Any, name: str, value: Any) -> str:
-    """What to do in the place of assigning to a name; "" if nobody knows."""
-    import difflib  # slow to load, and needed here alone
-
-    kind: Any = type(made)
-    settable = {n for n in dir(kind) if hasattr(inspect.getattr_static(kind, n, None), "__set__")}
-    known = [
-        each
-        for each in {*assigned(kind), *kind._assignable}
-        if each[0] != "_"
-        and each != name
-        and (kind._assignable.get(each) or each not in kind._assignable or each in settable)
-        and not (isinstance(getattr(kind, each, None), Setting) and not takes(kind, each))
-    ]
-    found = difflib.get_close_matches(name.lower(), known, 1, 0.75)
-    advice = instead_of(kind, name, value, f"{kind.__name__}(…)")
-    alias = [each for each in ALIASES.get(name, "").split(" or ") if each in known]
-    if alias:
-        advice = f"set {alias[0]}"
-    elif not advice and name not in vars(made) and name in (others := names_of_others(kind)):
-        advice = f"others have it, such as {others[name]}"
-    elif found and not advice:
-        advice = f"set {found[0]}"
-    if advice.startswith("set ") and (refused := refusal(made, advice[4:])):
-        advice = f"it is {advice[4:]} here. {refused.rstrip('.')}"
-    return advice
-
-
-def refusal(made: Any, name: str) -> str:
-    """Why an attribute cannot be assigned to as things are; "" if it can."""
-    try:
-        if takes(type(made), name):
-            made.check_setting(name)
-        getattr(made, name)
-    except (AttributeError, ValueError) as error:
-        return str(error)
-    return ""

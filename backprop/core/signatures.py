@@ -5,9 +5,9 @@ import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
+from backprop.core.descriptors import from_package
 from backprop.core.errors import said
 from backprop.core.lookup import is_function
-from backprop.core.settings import from_package
 from backprop.core.taken import check_names
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.descriptors import from_package
 from backprop.core.errors import said
-from backprop.core.settings import from_package
 
 PURPOSES = {
     "Activation": {

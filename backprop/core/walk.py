@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.descriptors import from_package
 from backprop.core.parameters import Parameter
-from backprop.core.settings import from_package
 
 
 def objects_in(root: object) -> Iterator[tuple[str, Any]]:

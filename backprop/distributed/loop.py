@@ -142,18 +142,18 @@ class WorkersLoop(Loop):
         self.position = self.position[0], batch + 1
         if not self._heard:
             return
-        told = [(shows, hook) for due, shows, hook in self._after if due(batch)]
+        told = [callback for callback in self._after if callback.due(batch)]
         model = self.model
         wanted, model.stop_training = self.workers.any(bool(told), model.stop_training)
         if wanted:
             self._even_out_averages()
-            if not all(shows for shows, _ in told):
+            if not all(callback.repeatable for callback in told):
                 self._metrics.counted()
             if logs is None:
                 sums = self.together(total, seen, self._metrics.glance())
                 logs = collect(*sums, result=so_far)
-            for _, hook in told:
-                hook(batch, logs)
+            for callback in told:
+                callback.on_train_batch_end(batch, logs)
             self.step.refresh()
         if wanted or self._changing:
             self._agree(weights=self._changing)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from backprop.callbacks.base import of_one_training
+from backprop.callbacks.listed import of_one_training
 
 _building = threading.RLock()
 _owners: dict[int, tuple[int, str, Any, Any]] = {}

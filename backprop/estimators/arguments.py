@@ -8,9 +8,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from backprop import callbacks
+from backprop.core.assigned import refuse_deletion
 from backprop.core.checks import check_integer
+from backprop.core.descriptors import from_package
 from backprop.core.errors import said
-from backprop.core.settings import from_package, refuse_deletion
 from backprop.estimators.scikit import Interval, Options, StrOptions
 
 STOCHASTIC = ("sgd", "adam")

@@ -11,10 +11,10 @@ from typing import Any, Self
 
 from backprop.core import console
 from backprop.core.checks import check_flag, check_integer
+from backprop.core.descriptors import from_package
 from backprop.core.errors import said, without_addresses
 from backprop.core.frames import check_targets
 from backprop.core.lookup import is_function
-from backprop.core.settings import from_package
 from backprop.core.signatures import answered, check_call_by_name
 from backprop.core.walk import is_still
 from backprop.estimators.arguments import keep

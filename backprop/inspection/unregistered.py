@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from backprop.core.descriptors import from_package
 from backprop.core.lookup import takes
-from backprop.core.settings import from_package
 from backprop.core.types import Array
 from backprop.core.walk import objects_in
 from backprop.layers import Layer

@@ -11,11 +11,12 @@ import numpy as np
 from backprop.core.aliases import ALIASES
 from backprop.core.buffers import Buffers
 from backprop.core.checks import check_flag, check_name
+from backprop.core.descriptors import Checked, from_package
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
 from backprop.core.frozen import FixedList
 from backprop.core.own_functions import look_at_functions
 from backprop.core.parameters import Parameter
-from backprop.core.settings import Checked, Settings, from_package
+from backprop.core.settings import Settings
 from backprop.core.time_steps import Unrolled
 from backprop.core.transfer import copy_of
 from backprop.core.types import Array, Interval, Shape, as_array, is_sparse

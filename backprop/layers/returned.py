@@ -12,12 +12,12 @@ import numpy as np
 
 from backprop.core import console
 from backprop.core.checks import is_row
+from backprop.core.descriptors import from_package
 from backprop.core.errors import ShapeError, check_room, said
 from backprop.core.lookup import arguments_of
 from backprop.core.own_functions import check_functions
 from backprop.core.parameters import Parameter
 from backprop.core.returned import is_array, misshaped
-from backprop.core.settings import from_package
 from backprop.core.signatures import check_methods, misfit, signature_of
 from backprop.core.types import Array, Shape
 from backprop.layers.base import Activation, Layer

@@ -9,12 +9,12 @@ import numpy as np
 from backprop.core.array_errors import NO_NUMBERS, numbering, refuse_kind
 from backprop.core.arrays import as_numbers, to_array
 from backprop.core.buffers import Buffers
+from backprop.core.descriptors import SettingWithDefault
 from backprop.core.errors import ON_THE_LAST_AXIS, ShapeError, rearranged
 from backprop.core.lookup import show_call
 from backprop.core.own_functions import interval_of
 from backprop.core.ranges import check_finite, check_weights
 from backprop.core.returned import is_array, misshaped
-from backprop.core.settings import SettingWithDefault
 from backprop.core.types import Array, Interval, Outputs, Shape
 from backprop.losses.formula import Formula
 from backprop.losses.helpers import (

@@ -5,8 +5,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from backprop.core.assigned import check_read
 from backprop.core.lookup import takes
-from backprop.core.settings import check_read
 from backprop.core.types import Array, Shape
 from backprop.losses.base import Loss
 from backprop.losses.cross_entropy import CrossEntropy, Partition

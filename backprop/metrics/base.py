@@ -14,9 +14,10 @@ import numpy as np
 
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_flag, check_shown
+from backprop.core.descriptors import Checked
 from backprop.core.errors import ON_THE_LAST_AXIS, ShapeError
 from backprop.core.ranges import are_classes, check_finite, check_one_class, check_weights
-from backprop.core.settings import Checked, Settings
+from backprop.core.settings import Settings
 from backprop.core.types import Array, Outputs, Shape
 from backprop.core.walk import from_here
 from backprop.metrics.attributes import check_better, check_free_name, check_ignored, check_outputs
@@ -45,8 +46,7 @@ class Metric(KnowsVerbs, Settings):
         weighted: Whether training gives it the sample weights; ``compile`` sets it.
         outputs: What the model's outputs are (see ``core.types.Outputs``), as its loss says;
             ``compile`` sets it. None leaves it to the shapes and the targets.
-        ignored: A class whose samples training does not show it, as the loss ignores them;
-            ``compile`` sets it.
+        ignored: The class that the loss ignores, which training does not show it; set likewise.
 
     Example:
         >>> class Worst(bp.metrics.Metric):

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypedDict, TypeVar
 
 from backprop.core.checks import check_number, check_positive
+from backprop.core.descriptors import Checked
 from backprop.core.errors import said
 from backprop.core.parameters import Parameters
-from backprop.core.settings import Checked
 from backprop.core.signatures import check_function
 from backprop.schedules import Schedule
 

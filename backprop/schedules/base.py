@@ -2,8 +2,8 @@
 
 from typing import Any, Self
 
+from backprop.core.descriptors import from_package
 from backprop.core.lookup import check_call
-from backprop.core.settings import from_package
 
 
 class Schedule:

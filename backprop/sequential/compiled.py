@@ -7,10 +7,10 @@ import numpy as np
 
 from backprop import explain, inspection, losses, optimizers
 from backprop.core.checks import check_flag, check_list, check_place
+from backprop.core.descriptors import Checked, from_package
 from backprop.core.errors import NotCompiledError
 from backprop.core.frozen import FixedList
 from backprop.core.own_functions import interval_of
-from backprop.core.settings import Checked, from_package
 from backprop.core.signatures import answered
 from backprop.core.types import Array, DTypeLike
 from backprop.engine import owners

@@ -14,10 +14,10 @@ import numpy as np
 from backprop.callbacks import Callback, CallbackList
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import check_integer, check_list
+from backprop.core.descriptors import from_package
 from backprop.core.errors import ShapeError
 from backprop.core.frames import check_columns
 from backprop.core.ranges import check_finite, check_overflow
-from backprop.core.settings import from_package
 from backprop.core.spare import same_memory
 from backprop.core.types import Array, Shape, is_sparse
 from backprop.data.forms import inputs_of, shape_of

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from backprop import storage
+from backprop.core.descriptors import Checked
 from backprop.core.durable import FilePath
 from backprop.core.elsewhere import KnowsElsewhere, WithoutItems
 from backprop.core.errors import NotBuiltError
 from backprop.core.file_kinds import check_ending
 from backprop.core.frames import check_names
 from backprop.core.parameters import Parameters
-from backprop.core.settings import Checked, Settings
+from backprop.core.settings import Settings
 from backprop.core.signatures import answered
 from backprop.core.transfer import set_weights
 from backprop.core.types import Array

@@ -25,9 +25,9 @@ from backprop import (
     regularizers,
     schedules,
 )
+from backprop.core.descriptors import from_package
 from backprop.core.errors import said
 from backprop.core.lookup import arguments_of, if_plain, names_taken, own_arguments, takes
-from backprop.core.settings import from_package
 from backprop.core.walk import objects_in
 from backprop.layers import Layer
 from backprop.layers.block import walk

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from backprop.core.checks import check_flag
+from backprop.core.descriptors import remade
 from backprop.core.errors import ShapeError, said
 from backprop.core.frames import comparable, known_columns
 from backprop.core.lookup import takes
 from backprop.core.parameters import Parameters
 from backprop.core.ranges import check_overflow
-from backprop.core.settings import remade
 from backprop.core.types import Array
 from backprop.core.walk import from_here
 from backprop.layers.block import walk

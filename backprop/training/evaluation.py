@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backprop.callbacks import CallbackList
-from backprop.core.settings import from_package
+from backprop.core.descriptors import from_package
 from backprop.core.spare import same_memory
 from backprop.core.types import Array
 from backprop.data.batches import Batch
@@ -64,15 +64,15 @@ class Evaluator:
         """
         model = self.model
         loss, metrics = self._copies()
-        before = callbacks.listeners("on_test_batch_begin") if callbacks else []
-        after = callbacks.listeners("on_test_batch_end") if callbacks else []
+        before = callbacks.overriding("on_test_batch_begin") if callbacks else []
+        after = callbacks.overriding("on_test_batch_end") if callbacks else []
         if callbacks:
             callbacks.call("on_test_begin", {})
         penalty = model.penalty()
         total, seen = 0.0, 0
         for batch, (X, y, weight, given) in enumerate(batches):
-            for hook in before:
-                hook(batch, {})
+            for callback in before:
+                callback.on_test_batch_begin(batch, {})
             output, added = self.infer(X)
             prediction = loss.predict(output, training=True)
             mask = model.mask(X)
@@ -86,8 +86,9 @@ class Evaluator:
             if n:
                 total += (loss.compute(prediction, y, weighed) + added) * n
             seen += n
-            for hook in after:
-                hook(batch, collect(*self.together(total, seen, metrics), penalty, so_far))
+            for callback in after:
+                logs = collect(*self.together(total, seen, metrics), penalty, so_far)
+                callback.on_test_batch_end(batch, logs)
         total, seen, metrics = self.together(total, seen, metrics)
         logs = collect(total, seen, metrics, penalty)
         if callbacks:

@@ -79,17 +79,14 @@ class Surroundings:
         self._hear = bool(self._after)  # whether anybody is told of steps that are through
         self._errors: Any = np.geterr()
         self.guard = Guard(model)
-        told = self.callbacks.overriding("on_train_batch_end")
-        seen = self._before or self.guard.averages or not all(each.repeatable for each in told)
+        repeatable = all(each.repeatable for each in self._after)
+        seen = self._before or self.guard.averages or not repeatable
         self.late = LateLook(model, plan.batches, not seen)
 
     def listen(self) -> None:
         """Finds the callbacks that are to be told of steps."""
-        self._before = self.callbacks.listeners("on_train_batch_begin")
-        self._after = [
-            (each.due, each.repeatable, each.on_train_batch_end)
-            for each in self.callbacks.overriding("on_train_batch_end")
-        ]
+        self._before = self.callbacks.overriding("on_train_batch_begin")
+        self._after = self.callbacks.overriding("on_train_batch_end")
 
     def new_metrics(self) -> BatchedMetrics:
         """What counts the batches of an epoch for the metrics."""
@@ -109,7 +106,7 @@ class Surroundings:
         else:
             model.optimizer.begin(model.parameters)
         diverged: DivergenceError | None = None
-        with self.interrupt:
+        with self.interrupt, self.callbacks.hearing():
             first, first_step = self.begin()
             made = model.optimizer.iterations
             theta = None if model.optimizer.of_package else model.parameters.values.copy()
@@ -248,8 +245,8 @@ class Surroundings:
     def before_step(self, batch: int) -> None:
         """Tells the callbacks that a step begins."""
         with np.errstate(**self._errors):
-            for hook in self._before:
-                hook(batch, {})
+            for callback in self._before:
+                callback.on_train_batch_begin(batch, {})
         self.step.refresh()
 
     def after_step(
@@ -263,23 +260,23 @@ class Surroundings:
             seen: How many there are.
             logs: The numbers of the moment, if they are known.
         """
-        for due, shows, hook in self._after:
-            if due(batch):
-                if not shows:
+        for callback in self._after:
+            if callback.due(batch):
+                if not callback.repeatable:
                     self._metrics.counted()
                 if logs is None:
                     sums = self.together(total, seen, self._metrics.glance())
                     logs = collect(*sums, result=so_far)
                 with np.errstate(**self._errors):
-                    hook(batch, logs)
+                    callback.on_train_batch_end(batch, logs)
         if logs is not None:
             self.step.refresh()
 
     def tell_of(self, loss: float) -> None:
         """Tells the callbacks the loss of a step that ends training, and asks no other worker."""
         with np.errstate(**self._errors):
-            for _, _, hook in self._after:
-                hook(0, {"loss": loss})
+            for callback in self._after:
+                callback.on_train_batch_end(0, {"loss": loss})
 
     def attempt(self, function: Callable[[], T]) -> T:
         """What a function returns; several workers call it again if one was lost on the way."""

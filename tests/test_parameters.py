@@ -343,14 +343,17 @@ def test_names_that_were_given_twice_are_found_before_training(tmp_path):
 @pytest.mark.parametrize("wrong", [-1.0, np.nan, np.inf])
 def test_a_variance_that_is_none_is_refused_when_it_is_assigned(wrong):
     layer = bp.layers.BatchNormalization()
-    bp.Sequential([bp.Input(2), layer])
+    model = bp.Sequential([bp.Input(2), layer])
+    before = model.get_weights()
     words = rf"batch_normalization_1.moving_variance must be .* at least 0, but it holds {wrong}"
     for change in (
         lambda: setattr(layer, "moving_variance", [1.0, wrong]),
         lambda: setattr(layer.parameters[-1], "value", [1.0, wrong]),
+        lambda: model.set_weights([[2.0, 2.0], [3.0, 3.0], [4.0, 4.0], [1.0, wrong]]),
     ):
         with pytest.raises(ValueError, match=words):
             change()
+    np.testing.assert_array_equal(model.get_weights(), before)
     layer.moving_mean, layer.moving_variance = [-1.0, 2.0], [0.0, 3.0]
     np.testing.assert_array_equal(layer.moving_variance, [0, 3])
     with pytest.raises(ValueError, match=r"moving_mean must be finite numbers, but it holds nan"):

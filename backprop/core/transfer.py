@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from backprop.core.arrays import as_numbers
 from backprop.core.checks import is_row
 from backprop.core.errors import NotBuiltError, ShapeError, said
+from backprop.core.parameter_access import check_statistic
 from backprop.core.parameters import Parameter
 from backprop.core.ranges import check_overflow
 
@@ -90,8 +91,8 @@ def set_weights(parameters: Sequence[Parameter], weights: Sequence[Any]) -> None
 
     Raises:
         TypeError: The weights are not arrays of numbers.
-        ValueError: One is masked, or too large for the dtype.
-        ShapeError: Their number or a shape differs; nothing is changed then.
+        ValueError: One is masked, or too large for the dtype, or a moving variance is negative.
+        ShapeError: Their number or a shape differs. Nothing is changed after an error.
     """
     given = () if weights is None else weights
     if not is_row(given):
@@ -103,6 +104,8 @@ def set_weights(parameters: Sequence[Parameter], weights: Sequence[Any]) -> None
         raise ShapeError(f"set_weights expects {expected}, but received {received or 'none'}.")
     for k, (p, array) in enumerate(zip(parameters, arrays, strict=True)):
         check_overflow(array, f"weights[{k}] holds", p.value.dtype)
+        if not p.learned:
+            check_statistic(array, p.name)
     apart = [a if a.base is None else a.copy() for a in arrays]  # views may be of these parameters
     for p, array in zip(parameters, apart, strict=True):
         p.value[...] = array

@@ -75,7 +75,8 @@ class Weights(KnowsElsewhere, WithoutItems, Settings):
 
         Raises:
             TypeError: They are not arrays of numbers.
-            ShapeError: Their number or a shape differs; nothing is changed then.
+            ValueError: One is masked or too large for the dtype, or a moving variance is negative.
+            ShapeError: Their number or a shape differs. Nothing is changed after an error.
 
         Example:
             >>> model = bp.Sequential([bp.Input(2), bp.layers.Dense(1)])

@@ -34,7 +34,7 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 # Rooms whose files may import these siblings and no others.
 ONLY_SIBLINGS = {
-    "layers": {"along_axes", "base", "block", "chain", "joined", "random_layer"}
+    "layers": {"along_axes", "attributes", "base", "block", "chain", "joined", "random_layer"}
     | {"recurrent", "returned", "sliding", "standardization", "unregistered"}
 }
 

@@ -230,3 +230,51 @@ def test_models_whose_optimizers_were_changed_are_trained_together():
         fit(other)
         np.testing.assert_array_equal(one.parameters.values, other.parameters.values)
         assert one.optimizer.state.keys() == other.optimizer.state.keys()
+
+
+class Off(Callback):
+    """Switches the average off after an epoch, counted from 0."""
+
+    def __init__(self, last, stop=False):
+        self.last, self.stop = last, stop
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == self.last:
+            self.model.optimizer.use_ema = False
+            self.model.stop_training = self.stop
+
+
+@pytest.mark.parametrize("stop", [False, True])
+@pytest.mark.parametrize("swapping", [False, True])
+def test_an_average_that_is_switched_off_at_the_end_does_not_take_the_place_of_the_weights(
+    stop, swapping
+):
+    without, averaged = network(SGD(0.1)), network(SGD(0.1, use_ema=True))
+    swap = [bp.callbacks.SwapEMAWeights(1)] if swapping else []
+    fit(without, epochs=3)
+    fit(averaged, *swap, Off(2, stop), epochs=3 + stop)
+    np.testing.assert_array_equal(averaged.parameters.values, without.parameters.values)
+    averaged.optimizer.swap(averaged.parameters)
+    averaged.optimizer.finalize(averaged.parameters)
+    np.testing.assert_array_equal(averaged.parameters.values, without.parameters.values)
+    assert not averaged.optimizer.swapped
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "changes"),
+    [
+        (Adam(), {"beta_1": 0.5}),
+        (Adam(), {"beta_2": 0.5}),
+        (RMSprop(), {"rho": 0.5}),
+        (bp.optimizers.Muon(), {"adam_beta_1": 0.5}),
+    ],
+)
+def test_what_is_set_of_a_shallow_copy_leaves_the_original_as_it_was(optimizer, changes):
+    model, alone = network(optimizer), network(optimizer)
+    fit(model)
+    fit(alone)
+    twin = copy.copy(model.optimizer)
+    for name, value in changes.items():
+        setattr(twin, name, value)
+    assert fit(model) == fit(alone)
+    np.testing.assert_array_equal(model.parameters.values, alone.parameters.values)

@@ -447,3 +447,47 @@ def test_another_compile_with_the_loss_of_a_model(loss):
     assert found["loss"] == pytest.approx(next(v for k, v in found.items() if name in k))
     assert bp.inspection.check_loss(model.loss, 3).ok
     assert bp.losses.get(model.loss) is model.loss.unjoined
+
+
+def test_what_is_replaced_before_compile_is_called():
+    X, y = np.ones((8, 3), "f4"), np.ones((8, 1))
+
+    def model_with(activation, loss):
+        model = bp.Sequential([Dense(1, kernel_initializer="ones"), activation], seed=0)
+        model.compile("sgd", loss)
+        return model
+
+    hard = Sigmoid()
+    hard.f = lambda Z, out=None: np.clip(0.2 * Z + 0.5, 0, 1, out=out)
+    model = model_with(hard, "binary_crossentropy")
+    assert not isinstance(model.loss, MatchedHead)
+    np.testing.assert_array_equal(model.predict(X), 1.0)
+    np.testing.assert_array_equal(model.activations(X)["sigmoid_1"], 1.0)
+    sevens = BinaryCrossentropy()
+    sevens.values = lambda prediction, target: np.full(len(prediction), 7.0)
+    model = model_with(Sigmoid(), sevens)
+    assert model.evaluate(X, y) == 7.0
+    assert model.fit(X, y, verbose=0).history == {"loss": [7.0]}
+
+
+@pytest.mark.parametrize(
+    "copied", [lambda m: m, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
+)
+def test_what_is_joined_is_not_replaced(copied):
+    model = bp.Sequential([Dense(3), Softmax()], seed=0)
+    model.compile("sgd", SparseCategoricalCrossentropy())
+    model = copied(model)
+    last, loss = model.layers[-1], model.loss.unjoined
+    for part, name in ((last, "forward"), (last, "backward"), (loss, "values"), (loss, "gradient")):
+        words = f"{name} of .* compile has joined SparseCategoricalCrossentropy with Softmax 'soft"
+        with pytest.raises(AttributeError, match=words):
+            setattr(part, name, lambda *given: given)
+    with pytest.raises(AttributeError, match="axis of Softmax 'softmax_1' cannot be another one"):
+        last.axis = 1
+    model.layers[0].forward = model.layers[0].forward
+    model.compile("sgd", "mse")
+    last.axis = 1
+    last.forward = last.forward
+    unjoined = bp.Sequential([Dense(3), Softmax(axis=1)])
+    unjoined.compile("sgd", MeanSquaredError())
+    unjoined.layers[-1].axis = -1

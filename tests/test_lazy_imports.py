@@ -32,7 +32,7 @@ EAGER = {
     *(f"backprop.layers.{file}" for file in ("base", "checked", "input", "block", "chain")),
     *(f"backprop.layers.{file}" for file in ("held", "returned", "unregistered")),
     *(f"backprop.layers.{file}" for file in ("embedding", "scaling", "standardization")),
-    "backprop.layers.along_axes",
+    *("backprop.layers.along_axes", "backprop.layers.attributes"),
     *(f"backprop.losses.{file}" for file in ("base", "checked", "formula", "heads", "helpers")),
     *(f"backprop.losses.{file}" for file in ("cross_entropy", "names", "probabilities")),
     "backprop.losses.last_pass",

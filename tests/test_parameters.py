@@ -359,3 +359,35 @@ def test_a_variance_that_is_none_is_refused_when_it_is_assigned(wrong):
     with pytest.raises(ValueError, match=r"moving_mean must be finite numbers, but it holds nan"):
         layer.moving_mean = [0.0, np.nan]
     layer.gamma = [-1.0, 2.0]
+
+
+def test_what_a_parameter_is_made_with_is_given_when_it_is_made():
+    class Late(bp.layers.Dense):
+        def make_parameters(self, input_shape):
+            super().make_parameters(input_shape)
+            setattr(self.parameters[0], *self.late)
+
+    for name, value in (("learned", False), ("regularizer", "l2"), ("constraint", None)):
+        layer = Late(3)
+        layer.late = name, value
+        with pytest.raises(AttributeError, match=f"{name} of W .*add_parameter"):
+            layer.build((4,))
+    alone = bp.layers.Dense(3)
+    alone.build((4,))
+    alone.parameters[0].learned = True  # as it is
+    for name, value in (("learned", False), ("regularizer", None)):
+        with pytest.raises(AttributeError, match="add_parameter"):
+            setattr(alone.parameters[0], name, value)
+
+
+def test_a_copy_begins_with_the_weights_of_the_original_and_needs_no_initializer():
+    model = bp.Sequential([bp.Input(4), bp.layers.Dense(6), bp.layers.PReLU()])
+    for layer, name in zip(model.layers, ("kernel_initializer", "alpha_initializer"), strict=True):
+        with pytest.raises(AttributeError, match=f"is a copy, .* so that another {name} would"):
+            setattr(layer.copy(), name, "zeros")
+    new = bp.layers.Dense(6)
+    new.kernel_initializer = "zeros"
+    twin = model.layers[0].copy()
+    twin.kernel_regularizer = "l2"
+    taken = bp.Sequential([bp.Input(4), twin])
+    assert taken.penalty() > 0

@@ -239,7 +239,7 @@ IGNORED = {
     "shape of none yet": (lambda: Dropout(0.2), "input_shape", (7,), "call build"),
     "shape of a model": (model_with, "input_shape", (7,), r"call model\.build"),
     "beginning": (lambda: trained(Adagrad()).optimizer, "initial_accumulator_value", 0.5, "reset"),
-    "penalty": (lambda: trained().parameters["dense_1.W"], "regularizer", None, "built model"),
+    "penalty": (lambda: trained().parameters["dense_1.W"], "regularizer", None, "lost in copies"),
     "smoothing": (losses.Huber, "label_smoothing", 0.1, "Huber has no label_smoothing"),
     "smoothing of indices": (losses.KLDivergence, "label_smoothing", 0.1, "has no label_smoothing"),
     "part of a start": (HeNormal, "scale", 1.0, "HeNormal has no scale"),
@@ -247,7 +247,7 @@ IGNORED = {
     "frequency of backups": (
         lambda: BackupAndRestore("a"), "save_freq", 5, "make another BackupAndRestore"
     ),
-    "condition": (lambda: trained().parameters["dense_1.W"], "constraint", None, "built model"),
+    "condition": (lambda: trained().parameters["dense_1.W"], "constraint", None, "lost in copies"),
 }  # fmt: skip
 
 

@@ -222,7 +222,7 @@ def test_attributes_of_parameters_in_a_model(copied):
         parameter.trainable = True
     assert [p.trainable for p in model.parameters] == flags == [True] * 4 + [False] * 2
     for name, value in {"name": "W", "learned": False}.items():
-        with pytest.raises(AttributeError, match=f"{name} of dense_1.W stays what it is in a buil"):
+        with pytest.raises(AttributeError, match=f"{name} of dense_1.W stays what it is, as mo"):
             setattr(model.parameters["dense_1.W"], name, value)
 
 

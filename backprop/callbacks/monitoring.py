@@ -1,5 +1,6 @@
 """The base of callbacks that watch one number of the logs: which way it is better, and when."""
 
+from contextlib import suppress
 from math import inf
 from typing import Any
 
@@ -68,10 +69,13 @@ class Monitor(Informed):
         self._last: Logs | None = None  # in which the number was looked for
 
     def setting_changed(self, trial: Any) -> None:
-        """Goes by another mode from now on; "auto" asks the model in the next fit."""
+        """Goes by another mode, or number, from now on."""
         if self.mode != "auto" and self.rises != trial.rises:
             self.rises = trial.rises
             self.best = self.worst
+        if self.model is not None:
+            with suppress(ValueError):  # which the next fit says
+                self._find_way()
 
     @property
     def worst(self) -> float:

@@ -117,7 +117,7 @@ def check_columns(x: Any, model: Any, name: str = "x") -> Labels | None:
 
 
 def check_names(names: Any, argument: str) -> Labels | None:
-    """The names of columns as a tuple; None of none.
+    """The names of columns as a tuple; None if there are none.
 
     Raises:
         TypeError: They are no list of names.
@@ -129,7 +129,7 @@ def check_names(names: Any, argument: str) -> Labels | None:
             f"{argument} must be a list of the names of columns, but it is {said(names)}."
         )
     found: Labels = comparable(tuple(names.tolist() if hasattr(names, "tolist") else names))
-    return found
+    return found or None
 
 
 def known_columns(model: Any) -> Labels | None:

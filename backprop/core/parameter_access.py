@@ -35,29 +35,31 @@ def fitting(given: Array, there: Array, what: str) -> Array:
     return array
 
 
+SQUARES_AND_COUNTS = ("variance", "moving_variance", "count")
+"""The names of statistics that are not negative."""
+
+
 def check_statistic(array: Array, name: str) -> None:
     """Checks numbers for a mean or a variance, which stay what they are assigned where none follow.
 
     Raises:
         ValueError: One is not finite, or a variance is negative.
     """
-    least = 0 if name.rpartition(".")[2] in ("variance", "moving_variance") else -np.inf
+    least = 0 if name.rpartition(".")[2] in SQUARES_AND_COUNTS else -np.inf
     wrong = array[~(np.isfinite(array) & (array >= least))]
     if wrong.size:
         kind = "finite numbers" if least else "finite numbers of at least 0"
         raise ValueError(f"the value of {name} must be {kind}, but it holds {wrong.flat[0]}.")
 
 
-def fixed_in_models(what: str) -> Any:
-    """An attribute of a parameter that can no longer be changed when it is part of a model."""
+def given_when_made(what: str) -> Any:
+    """An attribute of a parameter that can no longer be changed, as copies and files lack it."""
 
     def change(parameter: Any, given: Any) -> None:
-        if parameter._joined:
-            raise AttributeError(
-                f"{parameter.name} belongs to a built model, in which another {what} would have no "
-                f"effect: give it to the layer when you make it."
-            )
-        setattr(parameter, f"_{what}", given)
+        raise AttributeError(
+            f"another {what} of {parameter.name} would be lost in copies and have no effect in a "
+            f"model: give it to the layer when you make it, or to add_parameter."
+        )
 
     return property(attrgetter(f"_{what}"), change)
 
@@ -135,11 +137,12 @@ class CheckedParameter:
         if name == "trainable":  # optimizers never change what is not learnt
             value = value and self.learned
             object.__setattr__(self, "_free", value)
-        elif name in FIXED and getattr(self, "_joined", False) and value != getattr(self, name):
-            raise AttributeError(
-                f"{name} of {self.name} stays what it is in a built model, whose layers and files "
-                f"go by it: give it to add_parameter in make_parameters."
-            )
+        elif name in FIXED and value != getattr(self, name, value):
+            if self._joined or name == "learned":  # trainable follows from that
+                raise AttributeError(
+                    f"{name} of {self.name} stays what it is, as models and files go by it: give "
+                    f"it to add_parameter in make_parameters."
+                )
         elif name in ELSEWHERE:
             self.__getattr__(name)
         elif not hasattr(there := getattr(type(self), name, None), "__set__") or is_fixed(there):
@@ -161,8 +164,8 @@ class CheckedParameter:
         if constraint and constraint.of_package:  # its copy knows, too, for which weights it holds
             constraint.check(self.shape)
 
-    regularizer = fixed_in_models("regularizer")
-    constraint = fixed_in_models("constraint")
+    regularizer = given_when_made("regularizer")
+    constraint = given_when_made("constraint")
 
     def follow(self, former: "CheckedParameter") -> None:
         """Takes the place of a parameter: with the flags that were set of it, which it had not."""

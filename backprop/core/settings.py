@@ -13,6 +13,7 @@ from typing import Any, Self
 from backprop.core.assigned import assigned, check_read, refuse_deletion
 from backprop.core.buffers import Buffers, writable
 from backprop.core.descriptors import Setting, SettingWithDefault, from_package
+from backprop.core.joined import check_apart
 from backprop.core.lookup import check_call, other_arguments
 
 CHOSEN = ("_initializer", "_regularizer", "_constraint")
@@ -107,11 +108,8 @@ class Settings:
         """
 
     def _check_method(self, name: str) -> None:
-        """Refuses a method that nobody would call; there are none unless overridden.
-
-        Raises:
-            AttributeError: It is one.
-        """
+        """Raises AttributeError for a method that nobody would call in the place of another."""
+        check_apart(self, name)
 
     def changing(self, name: str, value: Any) -> dict[str, Any]:
         """The arguments to make it with anew where one is changed: that one, unless overridden.

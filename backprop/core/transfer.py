@@ -28,7 +28,8 @@ def copy_of(layer: L, trainable: bool | None) -> L:
         raise NotBuiltError(f"{layer} is not built, so that it has no weights to copy.")
     twin._trainable, twin._held = twin.trainable, False
     for part in [twin, *twin.inside()]:
-        vars(part).update(input_shape=None, delta=None, parameters=part.no_parameters())
+        parameters = part.no_parameters()
+        vars(part).update(input_shape=None, delta=None, parameters=parameters, _in_model=False)
         part.buffers.clear()
     if trainable is not None:
         twin.trainable = trainable

@@ -78,4 +78,10 @@ def from_here(part: object) -> bool:
     """Whether it runs the package's own code alone, and none of its methods has been replaced."""
     kind = type(part)
     own = from_package(kind) and not getattr(kind, "runs_own_code", False)
-    return own and not any(callable(getattr(kind, name, None)) for name in vars(part))
+    return own and not is_changed(part)
+
+
+def is_changed(part: object) -> bool:
+    """Whether a method of its class has been replaced in an object."""
+    kind = type(part)
+    return any(callable(getattr(kind, name, None)) for name in vars(part))

@@ -7,22 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from backprop.constraints import Constraint
-from backprop.core.walk import numbers_of
 from backprop.data.batches import Batches
 from backprop.data.streams import Stream
 from backprop.data.training import observing
 from backprop.distributed.job import Workers
 from backprop.distributed.shares import SharedBatches, SharedStream
 from backprop.distributed.step import no_sample_for, synchronized
-from backprop.layers.block import walk
 from backprop.protocol import Model
-from backprop.regularizers import Regularizer
-from backprop.schedules import Schedule
 from backprop.training.plan import Plan
-
-INNER = Constraint, Regularizer, Schedule
-"""Parts of layers and optimizers whose numbers are compared, too."""
+from backprop.training.settings import settings_of
 
 
 def shared_plan(model: Model, plan: Plan, workers: Workers) -> Plan:
@@ -171,30 +164,6 @@ def prints_of(source: Any) -> dict[str, tuple[float, float]]:
         turned = float(v @ np.cos(np.arange(len(v))))
         found[name] = s, s * turned / (float(np.linalg.norm(v)) or 1)
     return found
-
-
-def settings_of(model: Model, whoever: bool = False) -> dict[str, Any]:
-    """What callbacks may set and must be the same on all workers, by its names in messages.
-
-    Args:
-        model: The model.
-        whoever: Whether the numbers of classes of the user's own count, too: they may be counts.
-    """
-    parts = [layer for _, layer in walk(model.layers) if whoever or layer.of_package]
-    own = {"name", "seed", "iterations"}  # what may differ, and follows worker 0
-
-    def numbers(part: Any) -> tuple[str, list[tuple[str, Any]]]:
-        inner = [(n, numbers(each)) for n, each in vars(part).items() if isinstance(each, INNER)]
-        simple = [(n, value) for n, value in numbers_of(part).items() if n not in own]
-        return type(part).__name__, sorted(simple + inner)
-
-    return {
-        "the parameters": [(p.name, p.shape, p.trainable) for p in model.parameters],
-        "the layers": list(map(numbers, parts)),
-        "the loss": numbers(model.loss),
-        "the optimizer": numbers(model.optimizer),
-        "what the learning rate is": str(type(model.optimizer.schedule or 0.0).__name__),
-    }
 
 
 def description(model: Model, plan: Plan, workers: Workers) -> dict[str, Any]:

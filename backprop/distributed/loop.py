@@ -13,7 +13,7 @@ import numpy as np
 from backprop.callbacks.checkpoints import with_state
 from backprop.core.types import Array
 from backprop.core.walk import from_here
-from backprop.distributed.agreement import check_same, settings_of
+from backprop.distributed.agreement import check_same
 from backprop.distributed.heir import Heir
 from backprop.distributed.job import Workers
 from backprop.distributed.metrics import gathered, together
@@ -27,6 +27,7 @@ from backprop.training.batched_metrics import BatchedMetrics
 from backprop.training.evaluation import Evaluator, collect, so_far
 from backprop.training.loop import Loop
 from backprop.training.plan import Plan
+from backprop.training.settings import settings_of
 from backprop.training.step import Step
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop import callbacks
 from backprop.core.assigned import refuse_deletion
-from backprop.core.checks import check_integer
+from backprop.core.checks import check_integer, check_numbers
 from backprop.core.descriptors import from_package
 from backprop.core.errors import said
 from backprop.estimators.scikit import Interval, Options, StrOptions
@@ -114,6 +114,20 @@ class OfFit:
 
     def __delete__(self, made: Any) -> NoReturn:
         refuse_deletion(made, self.name)
+
+
+class Spread(OfFit):
+    """An attribute of a fit that predictions go by: numbers of 0 or more may take its place."""
+
+    def __set__(self, made: Any, value: Any) -> None:
+        given = check_numbers(value, self.name)
+        shapes = [()] + [model.output_shape for model in vars(made).get("models_", ())[:1]]
+        if given.min(initial=0) < 0 or given.shape not in shapes:
+            several = f", or an array of them of shape {shapes[-1]}" if shapes[1:] else ""
+            raise ValueError(
+                f"{self.name} must be a number of 0 or more{several}, but it is {said(value)}."
+            )
+        vars(made)[self.name] = given
 
 
 def can_go_on(mlp: Any) -> bool:

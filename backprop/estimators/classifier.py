@@ -153,8 +153,6 @@ class MLPClassifier(Classifies, MLP):
             sample_weight: Their weights.
             classes: All classes that there are; needed in the first call.
         """
-        if not hasattr(self, "models_"):
-            self._validate_params()
         y, classes = (
             as_given(given, name, numbers=False) for given, name in ((y, "y"), (classes, "classes"))
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -74,6 +75,21 @@ def show(mlp: Any, records: Sequence[Record], names: Iterable[str] = ()) -> None
     for name in names or vars(records[0]):
         values = [getattr(record, name) for record in records]
         vars(mlp)[name] = values[0] if len(values) == 1 else joined(name, values)
+
+
+def take_over(mlp: Any, records: Sequence[Record]) -> None:
+    """Goes on from what was put into an estimator's attributes since ``show``, as scikit-learn."""
+    for name in (*PROGRESS, "loss_curve_"):
+        values = [getattr(record, name) for record in records]
+        now = vars(mlp).get(name, values[0])
+        if len(records) == 1 or not is_same(now, joined(name, values)):
+            for record in records:
+                setattr(record, name, now if len(records) == 1 else copy.copy(now))
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Whether two numbers or lists of them are the same, nan or None in the same places."""
+    return np.array_equal(np.asarray(one, float), np.asarray(other, float), equal_nan=True)
 
 
 def joined(name: str, values: Sequence[Any]) -> Any:

@@ -6,6 +6,7 @@ import copy
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import partial
+from operator import is_
 from typing import Any, Self
 
 import numpy as np
@@ -21,10 +22,11 @@ from backprop.core.signatures import answered
 from backprop.core.types import Array, DTypeLike
 from backprop.estimators.arguments import CONSTRAINTS, STOCHASTIC, OfFit, check_together
 from backprop.estimators.base import Estimator, check_members
-from backprop.estimators.convergence import Convergence, Progress, Record, show
+from backprop.estimators.convergence import Convergence, Progress, Record, show, take_over
 from backprop.estimators.given import check_weight
 from backprop.estimators.networks import (
     check_outputs,
+    check_penalties,
     draw_weights,
     forget_batch,
     kept_optimizer,
@@ -141,12 +143,12 @@ class MLP(Estimator):
                 every epoch (``validation_loss_curve_``). With ``early_stopping`` they stand in the
                 place of a part of the training samples.
         """
-        self._validate_params()
         return self._fit(X, y, sample_weight, validation_data, incremental=False)
 
     @unchanged_by_errors
     def _fit(self, X: Any, y: Any, weight: Any, held_out: Any, incremental: bool) -> Self:
         """Trains as ``fit`` or, for one epoch, as ``partial_fit``."""
+        self._check_arguments()
         hidden = check_together(self, incremental)
         anew = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         check_targets(y, held_out)
@@ -178,6 +180,14 @@ class MLP(Estimator):
         self._finish(samples if held_out is None else held_out)
         return self
 
+    def _check_arguments(self) -> None:
+        """Checks the arguments by themselves: all that scikit-learn does, if one is another now."""
+        now = [getattr(self, name) for name in self._parameter_constraints]
+        known = vars(self).get("_checked", ())
+        if len(known) != len(now) or not all(map(is_, known, now)):
+            self._validate_params()
+            self.__dict__["_checked"] = now
+
     def _read(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         X, y = super()._read(X, y, reset)
         if self.dtype is None:
@@ -204,15 +214,17 @@ class MLP(Estimator):
         else:
             check_members(self)
             check_outputs(self, n_outputs)
+            check_penalties(before)
+            take_over(self, self._records)
             if self._structure != structure(self):
                 self._take(made_anew(self, before, n, random))
                 self.coefs_, self.intercepts_ = views(self.models_[0])
         self._structure = structure(self)
         for record in self._records:
             record.watch(self.early_stopping)
+        for model in self.models_ if anew else [] if before else self.models_[1:]:
+            draw_weights(model, self.activation, random)  # the first has those put into coefs_
         if anew:
-            for model in self.models_:
-                draw_weights(model, self.activation, random)
             self.coefs_, self.intercepts_ = views(self.models_[0])
         if not (incremental and before) or before[0].optimizer.full_batch:
             policy = self.learning_rate if self.solver == "sgd" else "constant"

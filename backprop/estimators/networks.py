@@ -89,6 +89,17 @@ def check_outputs(mlp: Any, n: int) -> None:
         )
 
 
+def check_penalties(models: Iterable[Any]) -> None:
+    """Raises ValueError if a network was given a penalty by hand: training sets that by alpha."""
+    for layer in (layer for model in models for layer in dense_layers(model)):
+        penalty: Any = layer.kernel_regularizer
+        if penalty is not None and penalty.l2:
+            raise ValueError(
+                f"l2 of the kernel_regularizer of {layer} was set to {penalty.l2}, but fit sets it "
+                f"by the estimator's alpha: set alpha, and this one to 0."
+            )
+
+
 def make_network(mlp: Any, units: Sequence[int], dtype: Any, seed: int, regularised: bool) -> Any:
     """A built network without its weights: they are 0.
 

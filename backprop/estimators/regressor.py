@@ -135,8 +135,6 @@ class MLPRegressor(Regresses, MLP):
             y: Their targets.
             sample_weight: Their weights.
         """
-        if not hasattr(self, "models_"):
-            self._validate_params()
         return self._fit(X, y, sample_weight, None, incremental=True)
 
     def _encode(self, y: Any, dtype: Any) -> Array:

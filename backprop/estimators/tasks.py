@@ -10,6 +10,7 @@ import numpy as np
 
 from backprop.core.arrays import to_array
 from backprop.core.types import Array, is_sparse
+from backprop.estimators.arguments import Spread
 from backprop.estimators.given import as_given, check_dense
 from backprop.estimators.labels import Labels
 from backprop.estimators.samples import Samples
@@ -144,7 +145,7 @@ class Regresses(Scores, RegressorMixin):
             little too small, on those of the training if none were.
     """
 
-    noise_: Array
+    noise_: Any = Spread()
     _sees_labels = False
 
     def _finish(self, samples: Samples) -> None:
@@ -154,7 +155,8 @@ class Regresses(Scores, RegressorMixin):
         if len(networks) > 1 and networks[0].output_shape == (n_targets,):
             mean = np.mean([model.predict(samples.X) for model in networks], axis=0)
             error = (samples.y.reshape(mean.shape) - mean) ** 2
-            self.noise_ = np.sqrt(np.average(error, axis=0, weights=samples.weight))
+            noise = np.sqrt(np.average(error, axis=0, weights=samples.weight))
+            self.__dict__["noise_"] = noise
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R² of the predicted numbers; see ``Scores``."""

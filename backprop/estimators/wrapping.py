@@ -16,7 +16,7 @@ from backprop.core.errors import said, without_addresses
 from backprop.core.frames import check_targets
 from backprop.core.lookup import is_function
 from backprop.core.signatures import answered, check_call_by_name
-from backprop.core.walk import is_still
+from backprop.core.walk import is_still, numbers_of
 from backprop.estimators.arguments import keep
 from backprop.estimators.base import Estimator, check_members
 from backprop.estimators.given import check_weight, of_mean_1
@@ -24,9 +24,13 @@ from backprop.estimators.samples import Samples, unchanged_by_errors
 from backprop.estimators.scikit import check_random_state
 from backprop.experiments import fit_many
 from backprop.losses import Loss
+from backprop.metrics import Metric
 from backprop.optimizers import Optimizer
 
 Build = Callable[..., Any]
+
+IN_TEXT = " in text"
+"""What stands behind a setting's name where its text is kept."""
 
 HANDED_OVER = re.compile(r"(n_|num_)?(in|out|feature|class|label|target)(puts?|s|es)?(_|$)")
 """The names of what is handed over to ``build`` where it has defaults for them."""
@@ -219,10 +223,9 @@ class Wrapped(Estimator):
 
     def _made_by(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What new networks are built by, and what they are compiled by."""
+        built_by = {"build": self.build, **self._settings()}
         compiled_by = {n: getattr(self, n) for n in ("optimizer", "loss", "metrics")}
-        # the objects may be changed: by optimizer.learning_rate = …
-        shown = {f"{n} in text": without_addresses(repr(v)) for n, v in compiled_by.items()}
-        return {"build": self.build, **self._settings()}, compiled_by | shown
+        return built_by | shown(built_by), compiled_by | shown(compiled_by)
 
     def _kept(self) -> list[Any]:
         """The networks to go on with, compiled anew if they are to be compiled otherwise.
@@ -234,8 +237,8 @@ class Wrapped(Estimator):
         built_by, compiled_by = self._made_by()
         for name in changed(self._built_by, built_by):
             raise ValueError(
-                f"{name} has changed since the last fit built the networks with which this one "
-                f"goes on: fit without warm_start, or set {name} to what it was."
+                f"{name.removesuffix(IN_TEXT)} has changed since the last fit built the networks "
+                f"with which this one goes on: fit without warm_start, or set it to what it was."
             )
         if self._compiles and changed(self._compiled_by, compiled_by):
             for model in self.models_:
@@ -248,6 +251,18 @@ def changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """The names of what is not as it was."""
     names = {**before, **now}
     return [n for n in names if not is_still(before.get(n), now.get(n))]
+
+
+def shown(settings: dict[str, Any]) -> dict[str, str]:
+    """What settings hold as text, as objects may be changed: by ``optimizer.learning_rate = …``."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, Metric):  # which prints as its name
+            return repr((value, sorted(numbers_of(value).items(), key=str)))
+        listed = isinstance(value, list | tuple)
+        return f"[{', '.join(map(text, value))}]" if listed else without_addresses(repr(value))
+
+    return {name + IN_TEXT: text(value) for name, value in settings.items()}
 
 
 def keep_with_settings(estimator: Any, arguments: dict[str, Any]) -> None:

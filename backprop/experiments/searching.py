@@ -14,7 +14,7 @@ import numpy as np
 from backprop import plotting
 from backprop.core.checks import check_integer
 from backprop.core.errors import said
-from backprop.core.frozen import of_result
+from backprop.core.frozen import stays
 from backprop.core.lookup import is_function
 from backprop.core.signatures import answered, check_call_by_name, check_function
 from backprop.core.types import Array
@@ -29,7 +29,7 @@ SHOWN = 10
 """The most settings in the printed table."""
 
 
-@of_result
+@stays("it says what was found; search(…, by=…) orders settings by another number")
 @dataclass(frozen=True)
 class Search:
     """What a search found, the best settings first; prints as a table.

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from backprop.core.checks import check_axis, check_number
+from backprop.core.joined import check_apart
 from backprop.core.types import Array, Shape
 from backprop.layers.along_axes import SumsToOne
 from backprop.layers.base import Activation
@@ -73,6 +74,11 @@ class SoftmaxAxes(SumsToOne):
     ) -> None:
         super().__init__(name)
         self.axis = check_axis(axis, "axis of Softmax")
+
+    def check_setting(self, name: str) -> None:
+        """As of every layer; and a model may have been compiled with that axis."""
+        super().check_setting(name)
+        check_apart(self, name)
 
     def check_classes(self, output_shape: Shape, loss: object) -> None:
         """Refuses other axes of the classes than the last one."""

@@ -81,6 +81,7 @@ class Layer(CheckedLayer):
             self._rng = rng
         self.make_parameters(shape)
         take_kept(self)
+        self.want_input_gradient(self._asked is not False)
 
     # ------------------------------------------------------------------ what a subclass defines
 

@@ -99,16 +99,11 @@ class Block(Layer):
         for layer in self.asked():
             layer.check_values(X, name)
 
-    @property
-    def needs_input_gradient(self) -> bool:
-        """Whether ∂E/∂X is wanted; the layers that take X are told."""
-        return self._needs_input_gradient
-
-    @needs_input_gradient.setter
-    def needs_input_gradient(self, value: bool) -> None:
-        self._needs_input_gradient = value
+    def want_input_gradient(self, wanted: bool) -> None:
+        """Likewise, and tells the layers that take X."""
+        super().want_input_gradient(wanted)
         for layer in self.entrances():
-            layer.needs_input_gradient = value
+            layer.want_input_gradient(wanted or layer._asked is True)
 
     def adopt(self, layer: Any) -> Layer:
         """Adds a layer to the children, and numbers it if it has no name: ``dense_1``, ``dense_2``.

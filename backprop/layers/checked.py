@@ -11,7 +11,7 @@ import numpy as np
 from backprop.core.aliases import ALIASES
 from backprop.core.buffers import Buffers
 from backprop.core.checks import check_flag, check_name
-from backprop.core.descriptors import Checked, from_package
+from backprop.core.descriptors import from_package
 from backprop.core.errors import NoForwardError, NotBuiltError, ShapeError, misfit
 from backprop.core.frozen import FixedList
 from backprop.core.own_functions import look_at_functions
@@ -20,6 +20,7 @@ from backprop.core.settings import Settings
 from backprop.core.time_steps import Unrolled
 from backprop.core.transfer import copy_of
 from backprop.core.types import Array, Interval, Shape, as_array, is_sparse
+from backprop.layers.attributes import InputGradient, LayerName
 
 WEIGHTS = "parameters, each with its .value"
 ELSEWHERE = {
@@ -40,18 +41,6 @@ ELSEWHERE = {
 
 BUILD = "fit its model, or call model.build((None, *X.shape[1:])); alone, build(X.shape[1:])"
 """What makes the parameters of a layer."""
-
-
-class LayerName(Checked):
-    """A name that stays once the layer is built, as its parameters are called by it."""
-
-    def __set__(self, made: Any, value: Any) -> None:
-        if vars(made).get("input_shape") is not None and value != made.name:
-            raise AttributeError(
-                f"{made} is built, so that its name stays: give it another one before, or in its "
-                f"constructor, name={value!r}."
-            )
-        super().__set__(made, value)
 
 
 class CheckedLayer(Settings):
@@ -93,7 +82,7 @@ class CheckedLayer(Settings):
     name: Any = LayerName(check_name)
     input_shape: Shape | None = None
     dtype: np.dtype[Any] = np.dtype("float32")
-    needs_input_gradient: Any = Checked(check_flag)
+    needs_input_gradient: Any = InputGradient(check_flag)
     # what a pass leaves, and backward goes on with; a loop of one's own writes delta, as models do
     _assignable = dict.fromkeys(("A", "M", "S", "U", "X", "X_hat", "Y", "Z", "delta"))
     instead = {
@@ -109,10 +98,12 @@ class CheckedLayer(Settings):
         self.input_shape = None
         self.dtype = np.dtype("float32")
         self.parameters = self.no_parameters()
-        self.needs_input_gradient = True
+        self.want_input_gradient(True)
         self.delta: Array | None = None
         self._trainable, self._held = True, False  # its own flag; whether its block is frozen
-        self._in_model = False  # whether its parameters are in the vector of a model
+        # whether its parameters are in the vector of a model, and none before it learns there
+        self._in_model = self._first = False
+        self._asked: bool | None = None  # for ∂E/∂X, by others than the model
         self._looked_at: set[str] = set()  # the calls of own code that left their input as it was
         self.buffers = Buffers()
 
@@ -245,6 +236,11 @@ class CheckedLayer(Settings):
             raise AttributeError(
                 f"{self} is built, so that another {name} would have no effect: make a new layer."
             )
+        if self._kept and name.endswith("initializer"):
+            raise AttributeError(
+                f"{self} is a copy, which begins with the weights of the original, so that another "
+                f"{name} would have no effect: make a new layer."
+            )
 
     def setting_changed(self, trial: Any) -> None:
         """Before it is built it becomes a layer that was made so, with all that follows."""
@@ -288,6 +284,10 @@ class CheckedLayer(Settings):
             parameter.hold(not self.trainable)
         for layer in vars(self).get("children", ()):
             layer.hold(not self.trainable)
+
+    def want_input_gradient(self, wanted: bool) -> None:
+        """Sets ``needs_input_gradient``, of layers inside too."""
+        vars(self)["needs_input_gradient"] = wanted
 
     def inside(self) -> list[Any]:
         """All layers that it holds, and those in them."""

@@ -70,11 +70,20 @@ def some(layers: Sequence[Layer], what: str) -> Sequence[Layer]:
 def take_in(layers: Sequence[Layer]) -> list[Layer]:
     """Notes in layers that a model has them; those whose ∂E/∂X serves no gradient are returned."""
     for _, layer in walk(layers):
-        layer._in_model = True
+        vars(layer).update(_in_model=True, _first=False, needs_input_gradient=True)
     found = entrance(layers)
+    for layer in first_of(found):
+        vars(layer)["_first"] = True
     for layer in found:
-        layer.needs_input_gradient = False
+        layer.want_input_gradient(layer._asked is True)
     return found
+
+
+def first_of(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """The layers, and those that stand first in them."""
+    for layer in layers:
+        yield layer
+        yield from first_of(layer.entrances() if isinstance(layer, Block) else ())
 
 
 def check_arrays(layers: Iterable[Layer]) -> None:

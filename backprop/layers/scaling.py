@@ -123,10 +123,7 @@ class Normalization(Layer):
         super().__init__(name)
         self.axis = None if axis is None else check_axis(axis, "axis of Normalization")
         if (mean is None) != (variance is None):
-            raise ValueError(
-                "Normalization takes mean and variance together, or neither of them: "
-                "Normalization(mean=…, variance=…)."
-            )
+            raise ValueError("Normalization takes mean=… and variance=… together, or neither.")
         self.mean = None if mean is None else check_numbers(mean, "mean of Normalization")
         self.variance = (
             None if variance is None else check_numbers(variance, "variance of Normalization")

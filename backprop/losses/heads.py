@@ -6,8 +6,10 @@ from typing import Any, Self
 import numpy as np
 
 from backprop.core.assigned import check_read
+from backprop.core.joined import pairs
 from backprop.core.lookup import takes
 from backprop.core.types import Array, Shape
+from backprop.core.walk import is_changed
 from backprop.losses.base import Loss
 from backprop.losses.cross_entropy import CrossEntropy, Partition
 
@@ -42,6 +44,7 @@ class MatchedHead(Loss):
         self.activation = activation
         self.formula = loss.logit_formula
         self.loss = loss  # from here on what is assigned is the loss's, if it takes it
+        pairs.add(self)
         self._guess: Array | None = None
         self._partition: Partition = None
         self._made: Any = None  # A, and not that of a forward of the activation's own
@@ -62,6 +65,10 @@ class MatchedHead(Loss):
             if "loss" in vars(self) and not hasattr(self, name):  # who misspells means the loss
                 value = check_read(self.loss, name, value)
             super().__setattr__(name, value)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        pairs.add(self)
 
     def check_setting(self, name: str) -> None:
         """Raises AttributeError: a model was compiled with the two that it joins."""
@@ -192,7 +199,7 @@ def join(last: Any, loss: Loss) -> Loss:
     """The loss joined with a model's last layer if they match, else the loss itself.
 
     They match if the class of each states the same ``link`` itself: a class derived from one that
-    does may compute something else.
+    does, or an object with another method, may compute something else.
 
     Raises:
         ValueError: The loss takes logits, but the last layer turns them into probabilities.
@@ -205,5 +212,5 @@ def join(last: Any, loss: Loss) -> Loss:
             f"{loss}(from_logits=True) takes logits, but the model ends with {last}, which makes "
             f"probabilities of them: drop one of the two."
         )
-    stated = all("link" in vars(type(each)) for each in (last, loss))
+    stated = all("link" in vars(type(each)) and not is_changed(each) for each in (last, loss))
     return MatchedHead(last, loss) if stated and loss.link == link else loss

@@ -7,8 +7,8 @@ from backprop.core.checks import check_number
 from backprop.core.parameters import Parameters
 from backprop.core.types import Array
 from backprop.optimizers.blocks import Block
-from backprop.optimizers.bookkeeping import NOT_GIVEN, Bookkeeping
-from backprop.optimizers.options import LearningRate, new_rate, refuse_returned
+from backprop.optimizers.bookkeeping import Bookkeeping
+from backprop.optimizers.options import NOT_GIVEN, LearningRate, new_rate, refuse_returned
 from backprop.optimizers.vectors import include, round_to_0
 
 ROUNDING = 32

@@ -1,7 +1,8 @@
 """What every optimizer does around its formula: state, blocks, clipping, averages, sums of g."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -13,21 +14,15 @@ from backprop.core.parameters import Parameters
 from backprop.core.settings import Settings
 from backprop.core.types import Array
 from backprop.optimizers.blocks import BLOCK, Block, NoState, State, cut, vectors_of, written
-from backprop.optimizers.options import Iterations, LearningRate, new_rate, one_limit, optional
+from backprop.optimizers.options import (
+    ELSEWHERE,
+    Iterations,
+    LearningRate,
+    new_rate,
+    one_limit,
+    optional,
+)
 from backprop.optimizers.vectors import clip, collect, lend, take_back
-
-NOT_GIVEN: Any = object()
-"""In the place of parameters that a step needs, so that it can say so."""
-
-STEP = "write optimizer.step(model.parameters), after model.backward()"
-ELSEWHERE = {
-    "lr": "write optimizer.learning_rate",
-    "zero_grad": "model.backward() writes the gradients anew, so that none need be emptied",
-    **dict.fromkeys(("apply_gradients", "apply"), STEP),
-    "param_groups": "set learning_rate; layers are left out by their .trainable = False",
-    **dict.fromkeys(("state_dict", "get_config"), "model.save(path) keeps it with its state"),
-}
-"""What there is for attributes of other libraries' optimizers."""
 
 
 class Bookkeeping(KnowsElsewhere, Settings):
@@ -155,9 +150,7 @@ class Bookkeeping(KnowsElsewhere, Settings):
                 f"{type(self).__name__} has no minimize: after model.backward() write "
                 f"optimizer.step(model.parameters), or let model.fit make the steps."
             )
-        raise NotImplementedError(
-            f"{type(self).__name__} must define minimize(loss_and_gradient, theta, …)."
-        )
+        raise NotImplementedError(f"{type(self).__name__} must define minimize(f, theta, …).")
 
     def prepare(self, parameters: Parameters) -> list[Block]:
         """The first part of a step: the state, the numbers of the formula, the trained blocks."""
@@ -294,7 +287,7 @@ class Bookkeeping(KnowsElsewhere, Settings):
 
     def finalize(self, parameters: Parameters) -> None:
         """Replaces θ by its moving average at the end of training, if one is kept."""
-        if "average" in self.state and self._parameters is parameters:
+        if self.use_ema and "average" in self.state and self._parameters is parameters:
             if self.swapped:
                 self.swap(parameters)
             for stretch in parameters.trainable_slices():
@@ -302,7 +295,8 @@ class Bookkeeping(KnowsElsewhere, Settings):
 
     def swap(self, parameters: Parameters) -> None:
         """Exchanges θ and its moving average, if there is one by now; ``swapped`` says it."""
-        if "average" not in self.state or self._parameters is not parameters:
+        kept = "average" in self.state and (self.use_ema or self.swapped)
+        if not kept or self._parameters is not parameters:
             return
         if self.swapped and self._lent is not None:
             take_back(parameters.values, self.state["average"], self._lent)
@@ -318,6 +312,12 @@ class Bookkeeping(KnowsElsewhere, Settings):
         self.iterations = self._waiting = self._earlier = 0
         self._state, self.swapped, self._lent = NoState(), False, None
         self._parameters, self._blocks = None, []
+
+    def __copy__(self) -> Self:
+        """A shallow copy has a state of its own, which steps and settings change in place."""
+        twin = super().__copy__()
+        vars(twin)["_state"] = copy.deepcopy(self._state)
+        return twin
 
     # A copied or unpickled block would no longer be a view of the state: cut new ones.
     def __getstate__(self) -> dict[str, Any]:

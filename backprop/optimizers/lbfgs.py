@@ -8,8 +8,7 @@ from backprop.core.checks import check_integer, check_number
 from backprop.core.parameters import Parameters
 from backprop.core.types import Array, computed
 from backprop.optimizers.base import Optimizer
-from backprop.optimizers.bookkeeping import NOT_GIVEN
-from backprop.optimizers.options import optional
+from backprop.optimizers.options import NOT_GIVEN, optional
 
 
 class LBFGS(Optimizer):

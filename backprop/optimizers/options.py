@@ -17,6 +17,19 @@ T = TypeVar("T")
 LearningRate = float | Schedule | Callable[[int], float]
 """A number, or a function of the number of steps taken."""
 
+NOT_GIVEN: Any = object()
+"""In the place of parameters that a step needs, so that it can say so."""
+
+STEP = "write optimizer.step(model.parameters), after model.backward()"
+ELSEWHERE = {
+    "lr": "write optimizer.learning_rate",
+    "zero_grad": "model.backward() writes the gradients anew, so that none need be emptied",
+    **dict.fromkeys(("apply_gradients", "apply"), STEP),
+    "param_groups": "set learning_rate; layers are left out by their .trainable = False",
+    **dict.fromkeys(("state_dict", "get_config"), "model.save(path) keeps it with its state"),
+}
+"""What there is for attributes of other libraries' optimizers."""
+
 
 class Shared(TypedDict, total=False):
     """The keyword arguments of every optimizer but ``weight_decay``; see ``Optimizer``."""

@@ -29,6 +29,15 @@ class ColumnNames(Checked):
     def __get__(self, made: Any, kind: type) -> Any:
         return None if made is None else vars(made).get(self.name)
 
+    def __set__(self, made: Any, value: Any) -> None:
+        names, shape = self.check(value, self.name), made.input_shape
+        if names and shape and len(shape) == 1 and len(names) != shape[0]:
+            raise ValueError(
+                f"{self.name} must name the {shape[0]} features of the model, but there are "
+                f"{len(names)}."
+            )
+        vars(made)[self.name] = names
+
 
 class Weights(KnowsElsewhere, WithoutItems, Settings):
     """θ and g of a model, and the files that hold it."""

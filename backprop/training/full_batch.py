@@ -9,8 +9,9 @@ import numpy as np
 from backprop.callbacks import Callback
 from backprop.core.errors import DivergenceError
 from backprop.core.types import Array
-from backprop.core.walk import objects_in
+from backprop.core.walk import from_here, objects_in
 from backprop.layers.block import walk
+from backprop.losses import Loss
 from backprop.training.batched_metrics import count_known, try_metrics
 from backprop.training.divergence import LARGE_LOSS, explain, quiet, warn_of_scale
 from backprop.training.line_search import (
@@ -19,6 +20,7 @@ from backprop.training.line_search import (
     warn_of_no_step,
     warn_of_short_steps,
 )
+from backprop.training.settings import settings_of
 
 
 class Evaluations(Callback):
@@ -107,7 +109,8 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         reached = known.start
         optimizer.iterations -= over - epoch  # which are counted again
     known.start, known.first, known.reached = reached, epoch, reached
-    settings = str(optimizer)
+    watched = not all(map(from_here, loop.callbacks.everyone))  # by code of the user's
+    settings = settings_now(model) if watched else {}
     losses: list[float] = []
     begun = False
     batch: tuple[Any, ...] = ()  # the last one
@@ -196,12 +199,8 @@ def minimize(loop: Any, first: int, first_step: int) -> None:
         if model.stop_training or epoch >= epochs.stop:
             return True
         check_untouched(model.parameters, stretches, x)
-        if str(optimizer) != settings:
-            raise ValueError(
-                f"a callback has changed the optimizer from {settings} to {optimizer} in the "
-                f"middle of a fit by L-BFGS, whose search cannot take that up: let it set "
-                f"model.stop_training, and call fit once more."
-            )
+        if watched:
+            check_unchanged(settings, settings_now(model), model.loss)
         return False
 
     found = True
@@ -289,6 +288,28 @@ def check_untouched(parameters: Any, stretches: list[slice], x: Array) -> None:
         "a callback has frozen layers or set weights in the middle of a fit by L-BFGS, whose "
         "search cannot take that up: let it set model.stop_training, and call fit once more."
     )
+
+
+def settings_now(model: Any) -> dict[str, Any]:
+    """All on which the loss depends, or the search."""
+    return {**settings_of(model), "the optimizer": str(model.optimizer)}
+
+
+def check_unchanged(before: dict[str, Any], now: dict[str, Any], loss: Loss) -> None:
+    """Checks that no callback has changed a setting on which the loss or the search depends.
+
+    Raises:
+        ValueError: One has: the search would go on with what it knows of another function.
+    """
+    own = [] if loss.unjoined.of_package else ["the loss"]  # whose numbers may be counts
+    changed = [name for name in now if now[name] != before[name] and name not in own]
+    for name in changed:
+        old, new = before[name], now[name]
+        what = f"{name} from {old} to {new}" if isinstance(new, str) else f"a setting of {name}"
+        raise ValueError(
+            f"a callback has changed {what} in the middle of a fit by L-BFGS, whose search cannot "
+            f"take that up: let it set model.stop_training, and call fit once more."
+        )
 
 
 def check_way(x: Array, goal: Array) -> None:

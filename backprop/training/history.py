@@ -171,7 +171,7 @@ class History(Callback, KnowsElsewhere, WithoutItems):
         return found
 
     def __repr__(self) -> str:
-        curves = {key: values for key, values in self.history.items() if values}
+        curves = {key: values for key, values in self.history.items() if len(values)}
         last = ", ".join(f"{key}={brief(values[-1])}" for key, values in curves.items())
         return f"<History of {len(self.epoch)} epochs{': ' + last if last else ''}>"
 

@@ -90,3 +90,16 @@ def test_nor_is_one_added_in_an_evaluation_or_a_prediction(verb, data):
     getattr(model, verb)(*given, callbacks=[callback], verbose=0)
     assert seen
     callback.on_test_end = lambda logs: None
+
+
+def test_a_training_inside_another_leaves_the_outer_one_as_it_was():
+    told, seen = LambdaCallback(on_epoch_end=lambda *_: None), []
+
+    def inner(logs):
+        fit(told)
+        with pytest.raises(AttributeError, match="on_epoch_begin of LambdaCallback cannot be adde"):
+            told.on_epoch_begin = lambda *_: None
+        seen.append("refused")
+
+    fit(told, LambdaCallback(on_train_begin=inner))
+    assert seen == ["refused"]

@@ -85,6 +85,12 @@ def test_layers_behind_others_that_learn_must_pass_the_gradient_on(inside):
     with pytest.raises(AttributeError, match="passes ∂E/∂X on to layers before it, some of which"):
         layer.needs_input_gradient = False
     model.layers[0].needs_input_gradient = False
+    third = compiled([Dense(4), Tanh(), model.layers[0].copy()])
+    third.build((None, 4))
+    with pytest.raises(AttributeError, match="passes ∂E/∂X on"):
+        third.layers[2].needs_input_gradient = False
+    alone = third.layers[2].copy()
+    alone.needs_input_gradient = False
     unbuilt = compiled([Dense(4), Tanh(), Dense(4)])
     unbuilt.layers[2].needs_input_gradient = False  # before it is known to be the third
     unbuilt.fit(X, Y, verbose=0)
@@ -118,3 +124,14 @@ def test_layers_that_do_not_learn_are_passed_over_until_one_does():
     images = compiled([Conv2D(2, 3), Flatten(), Dense(1)])
     images.fit(RNG.standard_normal((6, 5, 5, 1)), np.ones(6), verbose=0)
     assert not images.layers[0].needs_input_gradient
+
+
+def test_a_layer_inside_of_the_first_block_may_be_asked_too():
+    block = Residual([Dense(4), Tanh()])
+    block.layers[0].needs_input_gradient = True
+    model = compiled([block])
+    model.build((None, 4))
+    assert block.layers[0].needs_input_gradient
+    assert not block.needs_input_gradient
+    block.layers[0].needs_input_gradient = False
+    model.fit(X, Y, verbose=0)

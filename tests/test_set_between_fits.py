@@ -53,7 +53,10 @@ def test_several_networks_go_by_it_too():
     mlp = MLPClassifier((4,), warm_start=True, max_iter=5, random_state=0, n_members=2, tol=0.0)
     mlp.fit(X, CODES)
     known = [record.best_loss_ for record in mlp._records]
+    curves = [[*record.loss_curve_] for record in mlp._records]
     mlp.fit(X, CODES)
+    assert [record.loss_curve_[:5] for record in mlp._records] == curves
+    assert curves[0] != curves[1]
     assert all(now.best_loss_ < before for now, before in zip(mlp._records, known, strict=True))
     mlp.best_loss_ = 1e-9
     mlp.fit(X, CODES)

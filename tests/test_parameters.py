@@ -391,3 +391,44 @@ def test_a_copy_begins_with_the_weights_of_the_original_and_needs_no_initializer
     twin.kernel_regularizer = "l2"
     taken = bp.Sequential([bp.Input(4), twin])
     assert taken.penalty() > 0
+
+
+def test_what_only_the_first_weights_follow_from_stays_in_copies_and_inside_of_them():
+    made = bp.Sequential(
+        [
+            bp.Input((5, 4)),
+            bp.layers.Normalization(mean=5.0, variance=1.0),
+            bp.layers.Residual([bp.layers.LSTM(4, return_sequences=True)]),
+            bp.layers.LSTM(4),
+        ]
+    )
+    norm, block, lstm = (layer.copy() for layer in made.layers)
+    inner = block.layers[0]
+    for layer, name in (
+        *((norm, each) for each in ("mean", "variance")),
+        *((each, "unit_forget_bias") for each in (lstm, inner)),
+        *((each, "recurrent_initializer") for each in (lstm, inner)),
+    ):
+        with pytest.raises(AttributeError, match=f"is a copy, .* so that another {name} would"):
+            setattr(layer, name, 0)
+    lstm.return_sequences = True
+    assert bp.Sequential([bp.Input((5, 4)), lstm]).output_shape == (5, 4)
+
+
+def test_a_copy_of_a_normalization_may_be_adapted_anew():
+    X = np.random.default_rng(0).normal(3.0, 2.0, (200, 4)).astype("f4")
+    made = bp.Sequential([bp.Input(4), bp.layers.Normalization(mean=5.0, variance=1.0)])
+    norm = made.layers[0].copy()
+    norm.adapt(X)
+    taken = bp.Sequential([bp.Input(4), norm])
+    np.testing.assert_allclose(taken.predict(X), (X - X.mean(0)) / X.std(0), atol=1e-5)
+    taken.reset()
+    np.testing.assert_allclose(taken.predict(X), (X - X.mean(0)) / X.std(0), atol=1e-5)
+    chain = bp.layers.Chain([bp.layers.Normalization(mean=5.0, variance=1.0), bp.layers.Dense(4)])
+    bp.Sequential([bp.Input(4), chain])
+    copied = chain.copy()
+    with pytest.raises(bp.core.errors.NotBuiltError, match=r"is in a copy, .* adapt after that"):
+        copied.layers[0].adapt(X)
+    bp.Sequential([bp.Input(4), copied])
+    copied.layers[0].adapt(X)
+    np.testing.assert_allclose(copied.layers[0].mean_, X.mean(0), rtol=1e-5)

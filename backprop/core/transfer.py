@@ -29,7 +29,8 @@ def copy_of(layer: L, trainable: bool | None) -> L:
     twin._trainable, twin._held = twin.trainable, False
     for part in [twin, *twin.inside()]:
         parameters = part.no_parameters()
-        vars(part).update(input_shape=None, delta=None, parameters=parameters, _in_model=False)
+        vars(part).update(input_shape=None, delta=None, parameters=parameters)
+        vars(part).update(_in_model=False, _copied=True)
         part.buffers.clear()
     if trainable is not None:
         twin.trainable = trainable
@@ -70,6 +71,22 @@ def take_kept(layer: Any) -> None:
         parameter.decays = decays
         if not free:
             parameter.trainable = False
+
+
+def forget_kept(layer: Any) -> None:
+    """Lets a copy begin with other weights than the original has.
+
+    Raises:
+        NotBuiltError: It is in a block that was copied, which has taken the weights of all.
+    """
+    if layer.input_shape is not None or not layer._copied:
+        return
+    if layer._kept is None:
+        raise NotBuiltError(
+            f"{layer} is in a copy, which begins with the weights of the original: call "
+            f"model.build((None, *X.shape[1:])) first, and adapt after that."
+        )
+    layer._kept, layer._copied = [], False
 
 
 def check_none_kept(layers: Sequence[Any]) -> None:

@@ -48,6 +48,7 @@ class CheckedLayer(Settings):
 
     Attributes:
         adjustable: The arguments of the constructor that may be changed when the layer is built.
+        at_first: Those beside initializers that say what the first weights are, and no more.
         takes_mask: Whether ``forward`` takes a ``mask`` ``(N, T)``, False where a step is padded.
         penalizes: Whether a training pass leaves what it adds to the loss in ``penalty``.
         collects: Whether ``forward`` itself adds the penalty of inference to what is collected.
@@ -79,6 +80,7 @@ class CheckedLayer(Settings):
     sums_to_one = is_activation = False
     step_formulas: Mapping[str, str] = {}
     adjustable: tuple[str, ...] = ()
+    at_first: tuple[str, ...] = ()
     name: Any = LayerName(check_name)
     input_shape: Shape | None = None
     dtype: np.dtype[Any] = np.dtype("float32")
@@ -95,6 +97,7 @@ class CheckedLayer(Settings):
     def __init__(self, name: str | None = None) -> None:
         self.name = check_name(name, f"{type(self).__name__}(name)")
         self._kept: list[Any] | None = None  # the weights that a copy begins with
+        self._copied = False  # whether it, or what it is in, was made as a copy
         self.input_shape = None
         self.dtype = np.dtype("float32")
         self.parameters = self.no_parameters()
@@ -236,7 +239,7 @@ class CheckedLayer(Settings):
             raise AttributeError(
                 f"{self} is built, so that another {name} would have no effect: make a new layer."
             )
-        if self._kept and name.endswith("initializer"):
+        if self._copied and (name in self.at_first or name.endswith("initializer")):
             raise AttributeError(
                 f"{self} is a copy, which begins with the weights of the original, so that another "
                 f"{name} would have no effect: make a new layer."

@@ -86,6 +86,8 @@ class LSTM(Recurrent):
     gates = (3, 0, 1, 2)
     sigmoids = 3
 
+    at_first = ("unit_forget_bias",)
+
     def __init__(self, units: int, *, unit_forget_bias: bool = True, **others: Any) -> None:
         super().__init__(units, **others)
         self.unit_forget_bias = check_flag(unit_forget_bias, "unit_forget_bias")

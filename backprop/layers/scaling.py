@@ -17,6 +17,7 @@ from backprop.core.functional import by_channel
 from backprop.core.parameter_access import parameter_views
 from backprop.core.ranges import finite_rows, warn_of_lost_variance
 from backprop.core.readable import batches_in, is_array
+from backprop.core.transfer import forget_kept
 from backprop.core.types import Array, Shape, as_array, as_floats, computed
 from backprop.layers.base import Layer
 
@@ -108,6 +109,7 @@ class Normalization(Layer):
         "dX": "{delta} / √({variance} + [{variance} = 0])",
     }
 
+    at_first = "mean", "variance"
     mean_, _ = parameter_views("mean")
     variance_, _ = parameter_views("variance")
     count_, _ = parameter_views("count")
@@ -125,13 +127,10 @@ class Normalization(Layer):
         if (mean is None) != (variance is None):
             raise ValueError("Normalization takes mean=… and variance=… together, or neither.")
         self.mean = None if mean is None else check_numbers(mean, "mean of Normalization")
-        self.variance = (
-            None if variance is None else check_numbers(variance, "variance of Normalization")
-        )
+        what = "variance of Normalization"
+        self.variance = None if variance is None else check_numbers(variance, what)
         if self.variance is not None and not (self.variance >= 0).all():
-            raise ValueError(
-                f"variance of Normalization must be 0 or more, but it is {said(variance)}."
-            )
+            raise ValueError(f"{what} must be 0 or more, but it is {said(variance)}.")
         self.invert = check_flag(invert, "invert")
         if self.invert:
             self.formulas = {
@@ -240,6 +239,7 @@ class Normalization(Layer):
             ValueError: There are no samples, or their shape is another one than the layer was built
                 for, or they hold nan or infinite numbers, or frames differ in their columns.
         """
+        forget_kept(self)
         X = X() if isroutine(X) else X
         columns = [labels_of(X)]
         mean, variance, count = self.moments(map(finite_rows, batches_of(X, columns)))

@@ -22,15 +22,16 @@ def copy_of(layer: L, trainable: bool | None) -> L:
         NotBuiltError: This layer has no weights yet.
     """
     twin: Any = deepcopy(layer)
+    parts = [twin, *twin.inside()]
     if twin.input_shape is not None:
-        twin._kept = kept_of(twin, trainable)
+        for part, kept in zip(parts, [kept_of(part, trainable) for part in parts], strict=True):
+            part._kept = kept
     elif twin._kept is None:
         raise NotBuiltError(f"{layer} is not built, so that it has no weights to copy.")
     twin._trainable, twin._held = twin.trainable, False
-    for part in [twin, *twin.inside()]:
+    for part in parts:
         parameters = part.no_parameters()
-        vars(part).update(input_shape=None, delta=None, parameters=parameters)
-        vars(part).update(_in_model=False, _copied=True)
+        vars(part).update(input_shape=None, delta=None, parameters=parameters, _in_model=False)
         part.buffers.clear()
     if trainable is not None:
         twin.trainable = trainable
@@ -43,7 +44,8 @@ def kept_of(layer: Any, trainable: bool | None) -> list[tuple[Any, bool, bool]]:
 
     Args:
         layer: A built layer.
-        trainable: What its copy is set to; None if to nothing, so that frozen ones stay so.
+        trainable: What the copy is set to that it is in; None if to nothing, so that frozen
+            weights stay so.
     """
     thawed = trainable is not None
     return [
@@ -53,6 +55,8 @@ def kept_of(layer: Any, trainable: bool | None) -> list[tuple[Any, bool, bool]]:
 
 def take_kept(layer: Any) -> None:
     """Puts the weights of the original into the new parameters of a copy; nothing into others.
+
+    The layers inside take their own, unless they were made anew.
 
     Raises:
         ShapeError: The copy was built for another shape than the original.
@@ -66,7 +70,11 @@ def take_kept(layer: Any) -> None:
             f"{layer.input_shape} need {mine}: give it the inputs that it was trained on, and "
             f"leave its arguments as they were."
         )
+    copied = [part for part in layer.inside() if part._kept is not None]
+    taken = {id(p) for part in copied for p in part.parameters}
     for parameter, (value, free, decays) in zip(layer.parameters, layer._kept, strict=True):
+        if id(parameter) in taken:
+            continue
         parameter.value[...] = value
         parameter.decays = decays
         if not free:
@@ -74,19 +82,9 @@ def take_kept(layer: Any) -> None:
 
 
 def forget_kept(layer: Any) -> None:
-    """Lets a copy begin with other weights than the original has.
-
-    Raises:
-        NotBuiltError: It is in a block that was copied, which has taken the weights of all.
-    """
-    if layer.input_shape is not None or not layer._copied:
-        return
-    if layer._kept is None:
-        raise NotBuiltError(
-            f"{layer} is in a copy, which begins with the weights of the original: call "
-            f"model.build((None, *X.shape[1:])) first, and adapt after that."
-        )
-    layer._kept, layer._copied = [], False
+    """Lets a copy begin with other weights than the original has."""
+    if layer._kept is not None:
+        layer._kept = []
 
 
 def check_none_kept(layers: Sequence[Any]) -> None:

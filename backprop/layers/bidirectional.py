@@ -63,7 +63,7 @@ class Bidirectional(Joined):
         forward_layer: Any = self.adopt(layer)
         if backward_layer is None:
             backward_layer = deepcopy(forward_layer)
-            vars(backward_layer).update(go_backwards=True, name=None, _is_copy=True)
+            vars(backward_layer).update(go_backwards=True, name=None, _is_copy=True, _kept=None)
         forward_layer.name, self.adopt(backward_layer).name = "forward", "backward"
         self.layer, self.backward_layer = self.children
         self.interval = interval_of(self.layer) and (-2.0, 2.0)  # of a sum

@@ -97,7 +97,6 @@ class CheckedLayer(Settings):
     def __init__(self, name: str | None = None) -> None:
         self.name = check_name(name, f"{type(self).__name__}(name)")
         self._kept: list[Any] | None = None  # the weights that a copy begins with
-        self._copied = False  # whether it, or what it is in, was made as a copy
         self.input_shape = None
         self.dtype = np.dtype("float32")
         self.parameters = self.no_parameters()
@@ -239,7 +238,7 @@ class CheckedLayer(Settings):
             raise AttributeError(
                 f"{self} is built, so that another {name} would have no effect: make a new layer."
             )
-        if self._copied and (name in self.at_first or name.endswith("initializer")):
+        if self._kept and (name in self.at_first or name.endswith("initializer")):
             raise AttributeError(
                 f"{self} is a copy, which begins with the weights of the original, so that another "
                 f"{name} would have no effect: make a new layer."

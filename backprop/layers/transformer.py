@@ -72,6 +72,15 @@ class TransformerBlock(Chain):
         """Whether dropout draws random numbers in training."""
         return self.dropout > 0
 
+    def check_setting(self, name: str) -> None:
+        """As of every layer; those of a copy are there already, with what was set of them."""
+        super().check_setting(name)
+        if self._kept is not None:
+            raise AttributeError(
+                f"{self} is a copy and has its layers, so that another {name} would not be theirs: "
+                f"make a new TransformerBlock, and give its model the weights by set_weights."
+            )
+
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes the layers for C features, unless they are there, and their weights."""
         C = self.output_shape(input_shape)[-1]

@@ -66,7 +66,8 @@ class Sequential(CompiledNetwork):
 
         That includes the optimizer's state, and what callbacks or you made of its learning rate
         since the first step, or since it was loaded. Its other arguments stay as they are, as do
-        generators that a layer of your own has made: draw from ``self._rng``.
+        generators that a layer of your own has made: draw from ``self._rng``. A layer made by
+        ``copy`` has the weights again that it began with, unless the model was loaded.
 
         Args:
             seed: Takes the place of the model's seed; None keeps it (see ``Network.reset``).

@@ -113,6 +113,9 @@ def test_the_second_direction_of_a_copied_one_begins_with_weights_of_its_own():
     both = sequences(Bidirectional(model.layers[0].copy())).layers[0]
     np.testing.assert_array_equal(both.layer.W, model.layers[0].W)
     assert (both.backward_layer.W != both.layer.W).any()
+    frozen = sequences(Bidirectional(model.layers[0].copy(trainable=False))).layers[0]
+    assert not any(p.trainable for p in frozen.layer.parameters)
+    assert all(p.trainable for p in frozen.backward_layer.parameters)  # they are no weights of it
 
 
 @pytest.mark.parametrize(("name", "value"), [("causal", True), ("dropout", 0.1), ("units", 3)])
@@ -124,3 +127,24 @@ def test_a_copied_transformer_block_stays_as_it_was_made(name, value):
     new = TransformerBlock(2, 8)
     setattr(new, name, value)
     sequences(new)
+
+
+def test_a_weight_that_is_trained_in_a_frozen_layer_is_so_in_copies_and_after_a_reset(tmp_path):
+    model = bp.Sequential([bp.Input(4), Dense(4), Dense(1)], seed=0)
+    model.layers[0].trainable = False
+    model.parameters["dense_1.b"].trainable = True
+    flags = [False, True, True, True]
+    assert [p.trainable for p in model.parameters] == flags
+    copied = bp.Sequential([bp.Input(4), *(layer.copy() for layer in model.layers)])
+    assert [p.trainable for p in copied.parameters] == flags
+    thawed = bp.Sequential([bp.Input(4), model.layers[0].copy(True)])
+    assert all(p.trainable for p in thawed.parameters)
+    frozen = bp.Sequential([bp.Input(4), model.layers[0].copy(False)])
+    assert not any(p.trainable for p in frozen.parameters)
+    model.save(tmp_path / "m.npz")
+    for each in (model, bp.load_model(tmp_path / "m.npz"), copied):
+        each.reset()
+        assert [p.trainable for p in each.parameters] == flags
+    model.layers[0].trainable = False  # which freezes all of it
+    model.reset()
+    assert [p.trainable for p in model.parameters] == [False, False, True, True]

@@ -169,7 +169,8 @@ class CheckedParameter:
 
     def follow(self, former: "CheckedParameter") -> None:
         """Takes the place of a parameter: with the flags that were set of it, which it had not."""
-        held = self._free and not self.trainable
+        thawed = "trainable" in former._told and former.trainable  # in a layer that is frozen
+        held = self._free and not self.trainable and not thawed
         for name in former._told:
             setattr(self, name, former._free if name == "trainable" else getattr(former, name))
         self.hold(held)

@@ -39,18 +39,22 @@ def copy_of(layer: L, trainable: bool | None) -> L:
     return copied
 
 
-def kept_of(layer: Any, trainable: bool | None) -> list[tuple[Any, bool, bool]]:
-    """The weights of a layer, which of them are not frozen one by one, and which decay.
+def kept_of(layer: Any, trainable: bool | None) -> list[tuple[Any, bool | None, bool]]:
+    """The weights of a layer, which were frozen or thawed by themselves, and which decay.
 
     Args:
         layer: A built layer.
         trainable: What the copy is set to that it is in; None if to nothing, so that frozen
             weights stay so.
     """
-    thawed = trainable is not None
-    return [
-        (p.value.copy(), thawed or p._free or not p.learned, p.decays) for p in layer.parameters
-    ]
+
+    def own_flag(p: Parameter) -> bool | None:
+        """That of a parameter which its layer has not; None if it goes by its layer's."""
+        if trainable is None and p.learned and (not p._free or p.trainable != layer.trainable):
+            return p.trainable
+        return None
+
+    return [(p.value.copy(), own_flag(p), p.decays) for p in layer.parameters]
 
 
 def take_kept(layer: Any) -> None:
@@ -72,13 +76,21 @@ def take_kept(layer: Any) -> None:
         )
     copied = [part for part in layer.inside() if part._kept is not None]
     taken = {id(p) for part in copied for p in part.parameters}
-    for parameter, (value, free, decays) in zip(layer.parameters, layer._kept, strict=True):
+    for parameter, (value, own, decays) in zip(layer.parameters, layer._kept, strict=True):
         if id(parameter) in taken:
             continue
         parameter.value[...] = value
         parameter.decays = decays
-        if not free:
-            parameter.trainable = False
+        if own is not None:
+            parameter.trainable = own
+
+
+def begin_anew(layer: Any) -> None:
+    """Has first weights drawn for what would be a copy, and trained: frozen they would be noise."""
+    if layer._kept is not None:
+        layer.trainable = True
+        for part in (layer, *layer.inside()):
+            part._kept = None
 
 
 def forget_kept(layer: Any) -> None:

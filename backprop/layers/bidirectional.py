@@ -9,6 +9,7 @@ import numpy as np
 
 from backprop.core.checks import check_choice
 from backprop.core.own_functions import interval_of
+from backprop.core.transfer import begin_anew
 from backprop.core.types import Array, Shape, as_array
 from backprop.layers.block import forward_through
 from backprop.layers.joined import Joined
@@ -63,7 +64,8 @@ class Bidirectional(Joined):
         forward_layer: Any = self.adopt(layer)
         if backward_layer is None:
             backward_layer = deepcopy(forward_layer)
-            vars(backward_layer).update(go_backwards=True, name=None, _is_copy=True, _kept=None)
+            vars(backward_layer).update(go_backwards=True, name=None, _is_copy=True)
+            begin_anew(backward_layer)
         forward_layer.name, self.adopt(backward_layer).name = "forward", "backward"
         self.layer, self.backward_layer = self.children
         self.interval = interval_of(self.layer) and (-2.0, 2.0)  # of a sum

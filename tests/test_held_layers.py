@@ -366,3 +366,54 @@ def test_a_layer_that_holds_thousands_of_arrays_is_not_copied():
     layer = WordVectors()
     around([Dense(3), layer]).train_on_batch(X, X[:, :1])
     assert layer.batches == [20]
+
+
+@pytest.mark.parametrize("how", ["list", "dict", "once"])
+@pytest.mark.parametrize("again", ["copy", "reset"])
+def test_a_parameter_of_an_earlier_build_is_found(how, again):
+    class Scale(Layer):
+        g = None
+
+        def __init__(self):
+            super().__init__()
+            self.ps, self.pd = [], {}
+
+        def make_parameters(self, input_shape):
+            if how == "once" and self.g is not None:
+                return
+            new = self.add_parameter("g", input_shape, "ones")
+            if how == "list":
+                self.ps.append(new)
+            elif how == "dict":
+                self.pd.setdefault("g", new)
+            else:
+                self.g = new
+
+        def forward(self, X, training=False):
+            if training:
+                self.X = X
+            return X * self.used().value
+
+        def used(self):
+            return {"list": lambda: self.ps[0], "dict": lambda: self.pd["g"]}.get(
+                how, lambda: self.g
+            )()
+
+        def backward(self, delta):
+            self.used().gradient[...] = (delta * self.X).sum(axis=tuple(range(delta.ndim - 1)))
+            return delta * self.used().value
+
+    model = fitted(Scale())
+    kept = model.get_weights()
+    words = r"Scale 'scale_1' keeps in self\.(ps|pd|g) a parameter"
+    if (how, again) == ("once", "copy"):
+        words = "is a copy with weights of the shapes"
+    unbuilt = bp.Sequential([model.layers[0].copy()])
+    act = model.reset if again == "reset" else lambda: unbuilt.build((None, *X.shape[1:]))
+    with pytest.raises(ValueError, match=words):
+        act()
+    if again == "copy":
+        with pytest.raises(ValueError, match=words):
+            bp.Sequential([bp.Input(X.shape[1:]), model.layers[0].copy()])
+    for now, before in zip(model.get_weights(), kept, strict=True):
+        np.testing.assert_array_equal(now, before)

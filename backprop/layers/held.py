@@ -3,26 +3,29 @@
 import copy
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from backprop.core import console
 from backprop.core.parameters import Parameter
-from backprop.core.types import Array, DTypeLike, Shape
+from backprop.core.types import DTypeLike, Shape
 from backprop.core.walk import objects_in
 from backprop.layers.base import Layer
 from backprop.layers.block import Block, entrance, two_layers, walk
 from backprop.layers.chain import Chain
+
+T = TypeVar("T")
 
 
 def look_at_held(layers: Sequence[Layer]) -> None:
     """Looks at what layers of the user's own hold, as they have just been built.
 
     Raises:
-        ValueError: One keeps an array of a parameter.
+        ValueError: One keeps an array of a parameter, or a parameter of an earlier build.
     """
     check_arrays(layers)
+    check_parameters(layers)
     warn_of_held(layers)
 
 
@@ -48,6 +51,7 @@ def append(chain: Chain, layer: Layer | Sequence[Layer]) -> None:
     try:
         chain.append(layer)
         check_arrays(chain.layers[n:])
+        check_parameters(chain.layers)
     except BaseException:
         for _, each in walk(chain.layers[n:]):
             vars(each).update(input_shape=None)
@@ -96,7 +100,7 @@ def check_arrays(layers: Iterable[Layer]) -> None:
         ValueError: There is such a layer.
     """
     for _, layer in walk(layers):
-        for name, kept in () if layer.of_package else arrays_of(layer):
+        for name, kept in () if layer.of_package else kept_in(layer, np.ndarray):
             for p in layer.parameters:
                 for what in ("value", "gradient"):
                     if np.may_share_memory(kept, getattr(p, what)):
@@ -108,12 +112,34 @@ def check_arrays(layers: Iterable[Layer]) -> None:
                         )
 
 
-def arrays_of(layer: Layer) -> Iterator[tuple[str, Array]]:
-    """The arrays among a layer's attributes, and in lists and dicts there, by the attribute."""
+def check_parameters(layers: Iterable[Layer]) -> None:
+    """Refuses layers of the user's own that keep a parameter which no layer of the model has.
+
+    It would be neither trained nor saved. That happens where a layer is built again, as a copy is
+    and all are by ``reset``, and does not replace what it kept.
+
+    Raises:
+        ValueError: There is such a layer.
+    """
+    own = [layer for _, layer in walk(layers) if layer.input_shape and not layer.of_package]
+    known = {id(p) for _, layer in walk(layers if own else ()) for p in layer.parameters}
+    for layer in own:
+        for name, p in kept_in(layer, Parameter):
+            if id(p) not in known and p.trainable:
+                name = name.removeprefix("_") if hasattr(layer, name.removeprefix("_")) else name
+                raise ValueError(
+                    f"{layer} keeps in self.{name} a parameter {p.name!r} that is not the model's, "
+                    f"but that of an earlier build perhaps: whenever make_parameters is called it "
+                    f"must add each parameter, and replace what it kept: self.{name} = …"
+                )
+
+
+def kept_in(layer: Layer, kind: type[T]) -> Iterator[tuple[str, T]]:
+    """What of a kind is among a layer's attributes, and in lists and dicts there, by attributes."""
     for name, held in vars(layer).items():
         inside = held.values() if isinstance(held, dict) else held
         for each in inside if isinstance(held, dict | list | tuple) else [held]:
-            if isinstance(each, np.ndarray):
+            if isinstance(each, kind):
                 yield name, each
 
 

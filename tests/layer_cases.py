@@ -356,8 +356,7 @@ class Case:
         layer.build(self.shape, np.random.default_rng(7), dtype)
         noise = np.random.default_rng(8)
         for p in layer.parameters:
-            change = (0.3 * noise.standard_normal(p.shape)).astype(dtype)
-            p.value += abs(change) if p.name == "count" else change
+            p.value += (0.3 * noise.standard_normal(p.shape)).astype(dtype)
         return layer
 
     def samples(self, n: int = 5, dtype: str = "float64", seed: int = 1) -> tuple[Array, Array]:

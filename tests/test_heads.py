@@ -491,3 +491,28 @@ def test_what_is_joined_is_not_replaced(copied):
     unjoined = bp.Sequential([Dense(3), Softmax(axis=1)])
     unjoined.compile("sgd", MeanSquaredError())
     unjoined.layers[-1].axis = -1
+
+
+def test_losses_of_ones_own_stay_joined_whatever_their_attributes_are_called():
+    class Own(SparseCategoricalCrossentropy):
+        link = "softmax"
+        weight_of = staticmethod(lambda k: 1)
+
+        def __init__(self):
+            super().__init__()
+            self.weight_of = lambda k: 2
+
+    model = bp.Sequential([Dense(3), Softmax()])
+    model.compile("sgd", Own())
+    assert isinstance(model.loss, MatchedHead)
+    last = Softmax()
+    last.forward = last.forward  # as who puts it back
+    assert isinstance(join(last, SparseCategoricalCrossentropy()), MatchedHead)
+
+
+def test_a_loss_whose_model_is_gone_is_free_again():
+    loss = SparseCategoricalCrossentropy()
+    model = bp.Sequential([Dense(3), Softmax()])
+    model.compile("sgd", loss)
+    del model
+    loss.values = lambda prediction, target: np.ones(len(target))

@@ -361,23 +361,59 @@ def test_a_variance_that_is_none_is_refused_when_it_is_assigned(wrong):
     layer.gamma = [-1.0, 2.0]
 
 
-def test_what_a_parameter_is_made_with_is_given_when_it_is_made():
+def test_what_a_parameter_is_made_with_is_given_before_its_layer_is_built():
     class Late(bp.layers.Dense):
         def make_parameters(self, input_shape):
             super().make_parameters(input_shape)
             setattr(self.parameters[0], *self.late)
 
-    for name, value in (("learned", False), ("regularizer", "l2"), ("constraint", None)):
+    def model_with(name, value):
         layer = Late(3)
         layer.late = name, value
-        with pytest.raises(AttributeError, match=f"{name} of W .*add_parameter"):
-            layer.build((4,))
+        model = bp.Sequential([bp.Input(4), layer], seed=0)
+        model.compile("sgd", "mse")
+        return model
+
+    W = model_with("decays", True).layers[0].W.copy()
+    regular = model_with("regularizer", bp.regularizers.L2(0.1))
+    assert regular.penalty() == pytest.approx(0.1 * np.sum(W**2), rel=1e-6)
+    copied = bp.Sequential([bp.Input(4), regular.layers[0].copy()])
+    assert copied.penalty() == pytest.approx(regular.penalty())
+    bound = model_with("constraint", bp.constraints.NonNegative())
+    bound.fit(np.ones((4, 4)), np.ones((4, 3)), verbose=0)
+    assert bound.layers[0].W.min() >= 0
+    still = model_with("learned", False)
+    still.fit(np.ones((4, 4)), np.ones((4, 3)), verbose=0)
+    np.testing.assert_array_equal(still.layers[0].W, W)
+    for name, value, words in (
+        ("regularizer", "l2", "with a method penalty"),
+        ("regularizer", bp.regularizers.L2, "with a method penalty"),
+        ("constraint", 0.1, "with a method project"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            model_with(name, value)
     alone = bp.layers.Dense(3)
     alone.build((4,))
     alone.parameters[0].learned = True  # as it is
-    for name, value in (("learned", False), ("regularizer", None)):
+    for name, value in (("learned", False), ("regularizer", None), ("constraint", None)):
         with pytest.raises(AttributeError, match="add_parameter"):
             setattr(alone.parameters[0], name, value)
+
+
+def test_statistics_of_ones_own_may_be_infinite():
+    class Largest(bp.layers.Layer):
+        def make_parameters(self, input_shape):
+            for name in ("top", "count"):
+                setattr(self, name, self.add_parameter(name, input_shape, "zeros", learned=False))
+            self.top.value[...], self.count.value[...] = -np.inf, -1.0
+
+        def forward(self, X, training=False):
+            return X
+
+    model = bp.Sequential([bp.Input(2), Largest()])
+    model.set_weights(model.get_weights())
+    for p in model.parameters:
+        p.value = p.value
 
 
 def test_a_copy_begins_with_the_weights_of_the_original_and_needs_no_initializer():
@@ -438,3 +474,15 @@ def test_a_copy_of_a_normalization_may_be_adapted_anew():
     again.adapt(X)
     built.reset()
     np.testing.assert_allclose(again.mean_, X.mean(0), rtol=1e-5)
+
+
+def test_a_layer_whose_name_is_taken_back_is_numbered():
+    block = bp.layers.Residual([bp.layers.Dense(4, name="inner"), bp.layers.Tanh()])
+    model = bp.Sequential([bp.layers.Dense(4, name="old"), block, bp.layers.Dense(4, name="last")])
+    for layer in (model.layers[0], block.layers[0], model.layers[2]):
+        layer.name = None
+    model.build((None, 4))
+    names = [p.name for p in model.parameters]
+    assert names == ["dense_1.W", "dense_1.b"] + [
+        f"{way}.{name}" for way in ("residual_1.dense_1", "dense_2") for name in "Wb"
+    ]

@@ -49,6 +49,25 @@ def test_what_training_goes_by_may_be_set_as_in_scikit_learn(arguments, name, va
     assert told[0] == pytest.approx(told[1], rel=1e-9)
 
 
+@pytest.mark.parametrize("members", [1, 2])
+@pytest.mark.parametrize("change", [np.asarray, tuple, lambda curve: None])
+def test_curves_of_another_kind_go_on(members, change):
+    mlp = MLPRegressor(hidden_layer_sizes=(4,), random_state=0, n_members=members)
+    for _ in range(3):
+        mlp.partial_fit(X, Y)
+        mlp.loss_curve_ = change(mlp.loss_curve_)
+    mlp.partial_fit(X, Y)
+    assert isinstance(mlp.loss_curve_, list)
+    assert len(mlp.loss_curve_) == 4
+
+
+def test_names_of_ones_own_are_left_alone():
+    class Mine(MLPRegressor):
+        _checked = None
+
+    assert Mine(hidden_layer_sizes=(4,), max_iter=1).fit(X, Y).fit(X, Y)._checked is None
+
+
 def test_several_networks_go_by_it_too():
     mlp = MLPClassifier((4,), warm_start=True, max_iter=5, random_state=0, n_members=2, tol=0.0)
     mlp.fit(X, CODES)
@@ -174,6 +193,29 @@ def test_a_metric_of_an_estimator_may_be_changed_in_itself(make, name, value):
     assert told[0] != told[2]
 
 
+def test_what_a_metric_of_ones_own_has_counted_is_no_setting():
+    class Share(bp.metrics.Metric):
+        better = "larger"
+
+        def reset(self):
+            self.n = self.hits = 0
+
+        def update(self, prediction, target, sample_weight=None):
+            self.n += len(target)
+            self.hits += int((prediction.argmax(axis=-1) == target).sum())
+
+        def result(self):
+            return self.hits / max(self.n, 1)
+
+    own = Share("share")
+    own.reset()
+    first = SequentialClassifier(build, metrics=[own], warm_start=True, epochs=1, random_state=0)
+    first.fit(X, OTHERS)
+    steps = first.model_.optimizer.iterations
+    own.update(np.eye(2), np.ones(2))
+    assert first.fit(X, OTHERS).model_.optimizer.iterations == 2 * steps
+
+
 # ------------------------------------------------------------------------ within a training
 
 
@@ -198,6 +240,23 @@ def test_l_bfgs_refuses_another_function_than_it_began_with(what):
         model.fit(X, Y, epochs=9, verbose=0, callbacks=[LambdaCallback(on_epoch_end=act)])
     watched = [LambdaCallback(on_epoch_end=lambda *_: None), EarlyStopping("loss")]
     assert model.fit(X, Y, epochs=3, verbose=0, callbacks=watched).epoch == [0, 1, 2]
+
+
+def test_l_bfgs_takes_a_look_at_the_inputs_and_parts_that_count():
+    class Counting(bp.regularizers.L2):
+        calls = 0
+
+        def penalty(self, W):
+            self.calls += 1
+            return super().penalty(W)
+
+    model = bp.Sequential([Dense(1, kernel_regularizer=Counting(0.1))], seed=0)
+    model.compile(bp.optimizers.LBFGS(), "mse")
+    look = LambdaCallback(
+        on_epoch_begin=lambda *_: setattr(model.layers[0], "needs_input_gradient", True)
+    )
+    assert len(model.fit(X, Y, epochs=3, verbose=0, callbacks=[look]).epoch) == 3
+    assert model.layers[0].kernel_regularizer.calls > 3
 
 
 def test_l_bfgs_takes_a_loss_that_counts():

@@ -12,8 +12,8 @@ from backprop.core.signatures import check_function
 
 Logs = dict[str, float]
 
-HEARING: set[int] = set()
-"""The ids of the callbacks that are told of a training, an evaluation or a prediction now."""
+HEARING: dict[int, list[Any]] = {}
+"""By the ids of callbacks the lists that tell them of a training, or of a prediction, now."""
 
 ALIASES = {
     "on_train_batch_begin": "on_batch_begin",
@@ -169,12 +169,15 @@ class Callback(Settings):
         """After a batch of a prediction."""
 
     def _check_method(self, name: str) -> None:
-        """Raises AttributeError for a hook in a training that began without it."""
-        if name in HOOKS and id(self) in HEARING and not overrides(self, name):
+        """Raises AttributeError for a hook of steps in a training that began without it."""
+        told = HEARING.get(id(self), [])
+        if told and name in OF_STEPS and not overrides(self, name):
             raise AttributeError(
-                f"{name} of {type(self).__name__} cannot be added now: fit, evaluate and predict "
-                f"look for hooks when they begin. Set it before; one that is there may be replaced."
+                f"{name} of {type(self).__name__} cannot be added now: fit looks for hooks of "
+                f"steps when it begins. Set it before; one that is there may be replaced."
             )
+        for each in told:
+            each.forget()
 
     def _after_error(self) -> None:
         """Undoes what it did to the model for an evaluation or a prediction."""
@@ -182,6 +185,9 @@ class Callback(Settings):
 
 HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 """The names of all hooks."""
+
+OF_STEPS = (*ALIASES, *ALIASES.values())
+"""Those that are called in every step of a training."""
 
 METHODS = {
     "set_model": "model",

@@ -70,21 +70,28 @@ class CallbackList(Settings):
         return [each for each in self.callbacks if overrides(each, hook)]
 
     def call(self, hook: str, *arguments: Any) -> None:
-        """Calls that hook of every callback that has it when it is first called."""
+        """Calls that hook of every callback that has it."""
         if hook not in self._listeners:
             self._listeners[hook] = self.overriding(hook)
         for callback in self._listeners[hook]:
             getattr(callback, hook)(*arguments)
 
+    def forget(self) -> None:
+        """Looks for the hooks of all callbacks anew."""
+        self._listeners.clear()
+
     @contextmanager
     def hearing(self) -> Iterator[None]:
-        """Has hooks refused that are added while it lasts: nobody would call them."""
-        told = {id(callback) for callback in self.everyone} - HEARING
-        HEARING.update(told)
+        """Has hooks heard of that are added while it lasts, and those of steps refused."""
+        for callback in self.everyone:
+            HEARING.setdefault(id(callback), []).append(self)
         try:
             yield
         finally:
-            HEARING.difference_update(told)
+            for callback in self.everyone:
+                HEARING[id(callback)].remove(self)
+                if not HEARING[id(callback)]:
+                    del HEARING[id(callback)]
 
     @contextmanager
     def undoing(self) -> Iterator[None]:

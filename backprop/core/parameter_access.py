@@ -35,8 +35,10 @@ def fitting(given: Array, there: Array, what: str) -> Array:
     return array
 
 
-SQUARES_AND_COUNTS = ("variance", "moving_variance", "count")
-"""The names of statistics that are not negative."""
+LEAST = dict.fromkeys(("mean", "moving_mean"), -np.inf) | dict.fromkeys(
+    ("variance", "moving_variance"), 0.0
+)
+"""What statistics are at least, by their names."""
 
 
 def check_statistic(array: Array, name: str) -> None:
@@ -45,21 +47,30 @@ def check_statistic(array: Array, name: str) -> None:
     Raises:
         ValueError: One is not finite, or a variance is negative.
     """
-    least = 0 if name.rpartition(".")[2] in SQUARES_AND_COUNTS else -np.inf
+    least = LEAST.get(name.rpartition(".")[2])
+    if least is None:
+        return
     wrong = array[~(np.isfinite(array) & (array >= least))]
     if wrong.size:
-        kind = "finite numbers" if least else "finite numbers of at least 0"
+        kind = "finite numbers of at least 0" if least == 0 else "finite numbers"
         raise ValueError(f"the value of {name} must be {kind}, but it holds {wrong.flat[0]}.")
 
 
-def given_when_made(what: str) -> Any:
-    """An attribute of a parameter that can no longer be changed, as copies and files lack it."""
+def given_when_made(what: str, method: str) -> Any:
+    """An attribute of a parameter that stays when its layer is built, as copies lack another."""
 
     def change(parameter: Any, given: Any) -> None:
-        raise AttributeError(
-            f"another {what} of {parameter.name} would be lost in copies and have no effect in a "
-            f"model: give it to the layer when you make it, or to add_parameter."
-        )
+        if parameter._made:
+            raise AttributeError(
+                f"another {what} of {parameter.name} would be lost in copies and have no effect in "
+                f"a model: give it to the layer when you make it, or to add_parameter."
+            )
+        if given is not None and (isinstance(given, type) or not hasattr(given, method)):
+            raise TypeError(
+                f"{what} of {parameter.name} must be an object with a method {method}, or None, "
+                f"but it is {said(given)}."
+            )
+        setattr(parameter, f"_{what}", given)
 
     return property(attrgetter(f"_{what}"), change)
 
@@ -123,6 +134,7 @@ class CheckedParameter:
     _free: bool
     _told: frozenset[str]
     _joined: bool
+    _made: bool
 
     def __setattr__(self, name: str, value: Any) -> None:
         if self.gone:
@@ -138,11 +150,13 @@ class CheckedParameter:
             value = value and self.learned
             object.__setattr__(self, "_free", value)
         elif name in FIXED and value != getattr(self, name, value):
-            if self._joined or name == "learned":  # trainable follows from that
+            if self._joined or (name == "learned" and self._made):
                 raise AttributeError(
                     f"{name} of {self.name} stays what it is, as models and files go by it: give "
                     f"it to add_parameter in make_parameters."
                 )
+            if name == "learned":
+                object.__setattr__(self, "trainable", value and self._free)
         elif name in ELSEWHERE:
             self.__getattr__(name)
         elif not hasattr(there := getattr(type(self), name, None), "__set__") or is_fixed(there):
@@ -158,14 +172,14 @@ class CheckedParameter:
         raise AttributeError(f"a Parameter has no attribute {name!r}{hint}.")
 
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
-        for name, value in {"_free": True, "_told": frozenset(), **state[1]}.items():
+        for name, value in {"_free": True, "_told": frozenset(), "_made": True, **state[1]}.items():
             object.__setattr__(self, name, writable(value))
         constraint = getattr(self, "_constraint", None)
         if constraint and constraint.of_package:  # its copy knows, too, for which weights it holds
             constraint.check(self.shape)
 
-    regularizer = given_when_made("regularizer")
-    constraint = given_when_made("constraint")
+    regularizer = given_when_made("regularizer", "penalty")
+    constraint = given_when_made("constraint", "project")
 
     def follow(self, former: "CheckedParameter") -> None:
         """Takes the place of a parameter: with the flags that were set of it, which it had not."""

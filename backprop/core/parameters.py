@@ -38,6 +38,7 @@ class Parameter(CheckedParameter):
         "_free",
         "_gradient",
         "_joined",
+        "_made",
         "_regularizer",
         "_told",
         "_value",
@@ -59,7 +60,7 @@ class Parameter(CheckedParameter):
         regularizer: Any = None,
         constraint: Any = None,
     ) -> None:
-        self._joined = False  # first, as the others ask for it
+        self._joined = self._made = False  # first, as the others ask for it
         self.name = name
         self._value = value
         self._gradient = np.zeros_like(value)

@@ -78,10 +78,15 @@ def from_here(part: object) -> bool:
     """Whether it runs the package's own code alone, and none of its methods has been replaced."""
     kind = type(part)
     own = from_package(kind) and not getattr(kind, "runs_own_code", False)
-    return own and not is_changed(part)
+    return own and not any(callable(getattr(kind, name, None)) for name in vars(part))
 
 
 def is_changed(part: object) -> bool:
-    """Whether a method of its class has been replaced in an object."""
+    """Whether a method of its class, one of the package's, has been replaced in an object."""
     kind = type(part)
-    return any(callable(getattr(kind, name, None)) for name in vars(part))
+
+    def is_other(name: str, value: object) -> bool:
+        method = getattr(kind, name, None)
+        return callable(method) and getattr(value, "__func__", value) is not method
+
+    return from_package(kind) and any(is_other(*each) for each in vars(part).items())

@@ -82,6 +82,8 @@ def take_over(mlp: Any, records: Sequence[Record]) -> None:
     for name in (*PROGRESS, "loss_curve_"):
         values = [getattr(record, name) for record in records]
         now = vars(mlp).get(name, values[0])
+        if isinstance(values[0], list) and not isinstance(now, list):
+            now = values[0] if now is None else list(now)
         if len(records) == 1 or not is_same(now, joined(name, values)):
             for record in records:
                 setattr(record, name, now if len(records) == 1 else copy.copy(now))

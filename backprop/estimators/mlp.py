@@ -6,7 +6,6 @@ import copy
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import partial
-from operator import is_
 from typing import Any, Self
 
 import numpy as np
@@ -39,7 +38,7 @@ from backprop.estimators.networks import (
     views,
 )
 from backprop.estimators.samples import Samples, set_aside, unchanged_by_errors
-from backprop.estimators.scikit import check_random_state
+from backprop.estimators.scikit import check_random_state, validate_parameter_constraints
 from backprop.estimators.training import (
     batch_size_of,
     train_by_lbfgs,
@@ -182,11 +181,15 @@ class MLP(Estimator):
 
     def _check_arguments(self) -> None:
         """Checks the arguments by themselves: all that scikit-learn does, if one is another now."""
-        now = [getattr(self, name) for name in self._parameter_constraints]
-        known = vars(self).get("_checked", ())
-        if len(known) != len(now) or not all(map(is_, known, now)):
+        now = {name: getattr(self, name) for name in self._parameter_constraints}
+        known = vars(self).get("_arguments_checked", {})
+        changed = {n: value for n, value in now.items() if n not in known or known[n] is not value}
+        if changed.keys() == now.keys():
             self._validate_params()
-            self.__dict__["_checked"] = now
+        elif changed:
+            rules = {name: self._parameter_constraints[name] for name in changed}
+            validate_parameter_constraints(rules, changed, type(self).__name__)
+        self.__dict__["_arguments_checked"] = now
 
     def _read(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         X, y = super()._read(X, y, reset)

@@ -14,9 +14,9 @@ from backprop.core.checks import check_flag, check_integer
 from backprop.core.descriptors import from_package
 from backprop.core.errors import said, without_addresses
 from backprop.core.frames import check_targets
-from backprop.core.lookup import is_function
+from backprop.core.lookup import arguments_of, is_function
 from backprop.core.signatures import answered, check_call_by_name
-from backprop.core.walk import is_still, numbers_of
+from backprop.core.walk import SIMPLE, holds_only, is_still
 from backprop.estimators.arguments import keep
 from backprop.estimators.base import Estimator, check_members
 from backprop.estimators.given import check_weight, of_mean_1
@@ -225,7 +225,8 @@ class Wrapped(Estimator):
         """What new networks are built by, and what they are compiled by."""
         built_by = {"build": self.build, **self._settings()}
         compiled_by = {n: getattr(self, n) for n in ("optimizer", "loss", "metrics")}
-        return built_by | shown(built_by), compiled_by | shown(compiled_by)
+        held = {n: v for n, v in built_by.items() if isinstance(v, list | tuple | dict)}
+        return built_by | shown(held), compiled_by | shown(compiled_by)
 
     def _kept(self) -> list[Any]:
         """The networks to go on with, compiled anew if they are to be compiled otherwise.
@@ -258,9 +259,10 @@ def shown(settings: dict[str, Any]) -> dict[str, str]:
 
     def text(value: Any) -> str:
         if isinstance(value, Metric):  # which prints as its name
-            return repr((value, sorted(numbers_of(value).items(), key=str)))
-        listed = isinstance(value, list | tuple)
-        return f"[{', '.join(map(text, value))}]" if listed else without_addresses(repr(value))
+            return repr((value, [(n, getattr(value, n, None)) for n in arguments_of(value)]))
+        if isinstance(value, list | tuple) and not holds_only(value, SIMPLE):
+            return f"[{', '.join(map(text, value))}]"
+        return without_addresses(repr(value))
 
     return {name + IN_TEXT: text(value) for name, value in settings.items()}
 

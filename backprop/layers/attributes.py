@@ -25,10 +25,10 @@ class InputGradient(Checked):
 
     def __set__(self, made: Any, value: Any) -> None:
         wanted = self.check(value, self.name)
-        if not wanted and made._in_model and not made._first:
+        if not wanted and made._in_model and not made._is_entrance:
             raise AttributeError(
                 f"{made} passes ∂E/∂X on to layers before it, some of which learn: {self.name} "
                 f"stays True."
             )
-        vars(made)["_asked"] = wanted
+        vars(made)["_asked_for_gradient"] = wanted
         made.want_input_gradient(wanted)

@@ -81,7 +81,9 @@ class Layer(CheckedLayer):
             self._rng = rng
         self.make_parameters(shape)
         take_kept(self)
-        self.want_input_gradient(self._asked is not False)
+        for parameter in self.parameters:
+            parameter._made = True
+        self.want_input_gradient(self._asked_for_gradient is not False)
 
     # ------------------------------------------------------------------ what a subclass defines
 

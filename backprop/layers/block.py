@@ -103,7 +103,7 @@ class Block(Layer):
         """Likewise, and tells the layers that take X."""
         super().want_input_gradient(wanted)
         for layer in self.entrances():
-            layer.want_input_gradient(wanted or layer._asked is True)
+            layer.want_input_gradient(wanted or layer._asked_for_gradient is True)
 
     def adopt(self, layer: Any) -> Layer:
         """Adds a layer to the children, and numbers it if it has no name: ``dense_1``, ``dense_2``.
@@ -128,8 +128,7 @@ class Block(Layer):
         taken, kind = {other.name for other in self.children}, default_name(layer)
         numbered = layer._kept is not None and str(layer.name).rpartition("_")[0] == kind
         if layer.name is None or (numbered and layer.name in taken):  # a copy, in its first model
-            names = (f"{kind}_{k}" for k in range(1, len(taken) + 2))
-            layer.name = next(name for name in names if name not in taken)
+            self.number(layer)
         elif layer.name in taken:
             raise two_layers(layer)
         if not self.trainable:
@@ -137,10 +136,17 @@ class Block(Layer):
         list.append(self.children, layer)
         return layer
 
+    def number(self, layer: Layer) -> None:
+        """Gives a layer the first name that none has here: ``dense_1``, ``dense_2``."""
+        taken, kind = {other.name for other in self.children}, default_name(layer)
+        names = (f"{kind}_{k}" for k in range(1, len(taken) + 2))
+        layer.name = next(name for name in names if name not in taken)
+
     def build_child(self, layer: Layer, input_shape: Shape) -> Shape:
         """Builds a layer that it holds, and returns the shape of one sample of its output."""
-        if layer.name is None:  # nobody has adopted it
-            self.adopt(layer)
+        if layer.name is None:  # nobody has adopted it, or its name was taken back
+            here = any(layer is each for each in self.children)
+            (self.number if here else self.adopt)(layer)
         layer.build(input_shape, self._rng, self.dtype)
         for parameter in layer.parameters:
             parameter.name = f"{layer.name}.{parameter.name}"

@@ -104,8 +104,8 @@ class CheckedLayer(Settings):
         self.delta: Array | None = None
         self._trainable, self._held = True, False  # its own flag; whether its block is frozen
         # whether its parameters are in the vector of a model, and none before it learns there
-        self._in_model = self._first = False
-        self._asked: bool | None = None  # for ∂E/∂X, by others than the model
+        self._in_model = self._is_entrance = False
+        self._asked_for_gradient: bool | None = None  # for ∂E/∂X, by others than the model
         self._looked_at: set[str] = set()  # the calls of own code that left their input as it was
         self.buffers = Buffers()
 

@@ -74,12 +74,12 @@ def some(layers: Sequence[Layer], what: str) -> Sequence[Layer]:
 def take_in(layers: Sequence[Layer]) -> list[Layer]:
     """Notes in layers that a model has them; those whose ∂E/∂X serves no gradient are returned."""
     for _, layer in walk(layers):
-        vars(layer).update(_in_model=True, _first=False, needs_input_gradient=True)
+        vars(layer).update(_in_model=True, _is_entrance=False, needs_input_gradient=True)
     found = entrance(layers)
     for layer in first_of(found):
-        vars(layer)["_first"] = True
+        vars(layer)["_is_entrance"] = True
     for layer in found:
-        layer.want_input_gradient(layer._asked is True)
+        layer.want_input_gradient(layer._asked_for_gradient is True)
     return found
 
 
@@ -216,7 +216,7 @@ def check_names(layers: Sequence[Layer]) -> None:
         for layer in siblings:
             if layer.name in taken:
                 raise two_layers(layer)
-            taken.add(layer.name)
+            taken |= {layer.name} - {None}  # which is numbered when it is built
 
 
 def follow(parameters: Iterable[Parameter], former: Iterable[Parameter]) -> None:

@@ -73,12 +73,12 @@ class TransformerBlock(Chain):
         return self.dropout > 0
 
     def check_setting(self, name: str) -> None:
-        """As of every layer; those of a copy are there already, with what was set of them."""
+        """As of every layer; those of a copy, which are made anew, must not be frozen."""
         super().check_setting(name)
-        if self._kept is not None:
+        if not all(layer._trainable for layer in self.inside()):
             raise AttributeError(
-                f"{self} is a copy and has its layers, so that another {name} would not be theirs: "
-                f"make a new TransformerBlock, and give its model the weights by set_weights."
+                f"{self} is a copy in which layers are frozen, and another {name} would make them "
+                f"anew: thaw them, set {name}, and freeze them again when it is built."
             )
 
     def make_parameters(self, input_shape: Shape) -> None:

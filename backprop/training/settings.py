@@ -3,6 +3,7 @@
 from typing import Any
 
 from backprop.constraints import Constraint
+from backprop.core.descriptors import from_package
 from backprop.core.walk import numbers_of
 from backprop.layers.block import walk
 from backprop.protocol import Model
@@ -21,10 +22,11 @@ def settings_of(model: Model, whoever: bool = False) -> dict[str, Any]:
         whoever: Whether the numbers of classes of the user's own count, too: they may be counts.
     """
     parts = [layer for _, layer in walk(model.layers) if whoever or layer.of_package]
-    own = {"name", "seed", "iterations"}  # what may differ, and follows worker 0
+    own = {"name", "seed", "iterations", "needs_input_gradient"}  # what may differ
 
     def numbers(part: Any) -> tuple[str, list[tuple[str, Any]]]:
-        inner = [(n, numbers(each)) for n, each in vars(part).items() if isinstance(each, INNER)]
+        held = [(n, each) for n, each in vars(part).items() if isinstance(each, INNER)]
+        inner = [(n, numbers(each)) for n, each in held if whoever or from_package(type(each))]
         simple = [(n, value) for n, value in numbers_of(part).items() if n not in own]
         return type(part).__name__, sorted(simple + inner)
 

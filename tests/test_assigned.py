@@ -495,3 +495,26 @@ def test_methods_that_an_object_holds_are_those_of_its_copy(tmp_path):
     model = trained_with(second, 1)
     assert (tmp_path / "a.npz").read_bytes() == kept
     np.testing.assert_array_equal(bp.load_model(tmp_path / "b.npz").predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("made", "name"),
+    [
+        (bp.layers.Columns([0, 1]), "which"),
+        (bp.layers.PReLU(shared_axes=[1]), "shared_axes"),
+        (bp.layers.Normalization(mean=np.zeros(4), variance=[1.0] * 4), "mean"),
+        (bp.layers.Normalization(mean=np.zeros(4), variance=[1.0] * 4), "variance"),
+        (bp.metrics.AUC(multi_label=True, label_weights=[1, 2]), "label_weights"),
+    ],
+)
+def test_what_is_checked_as_a_whole_is_not_changed_in_itself(made, name):
+    with pytest.raises((TypeError, ValueError), match=r"item assignment|read-only"):
+        getattr(made, name)[0] = 3
+
+
+def test_numbers_that_a_layer_was_given_may_change_afterwards():
+    mean = np.zeros(2)
+    model = bp.Sequential([bp.Input(2), bp.layers.Normalization(mean=mean, variance=1.0)])
+    mean[0] = 5.0
+    model.reset()
+    np.testing.assert_array_equal(model.predict([[1.0, 2.0]]), [[1.0, 2.0]])

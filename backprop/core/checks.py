@@ -213,7 +213,7 @@ def check_share(value: Any, name: str, ends: bool = True) -> float:
 
 
 def check_numbers(value: Any, name: str) -> Array:
-    """A number, or numbers of any shape, as an array of float64.
+    """A number, or numbers of any shape, as an array of float64 that is not written into.
 
     Raises:
         ValueError: One of them is no number, or not finite, or their rows differ in length.
@@ -227,7 +227,9 @@ def check_numbers(value: Any, name: str) -> Array:
         given = np.asarray(None)
     if given.dtype.kind not in "fiu" or not np.isfinite(given).all():
         raise ValueError(f"{name} must hold finite numbers, but it is {said(value)}.")
-    return np.asarray(given, np.float64)
+    numbers = np.array(given, np.float64)
+    numbers.flags.writeable = False
+    return numbers
 
 
 def check_real(value: Any, name: str) -> float:

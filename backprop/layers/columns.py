@@ -40,7 +40,7 @@ class Columns(Layer):
                 f"Columns(which) takes numbers of columns, counted from 0, but {said(names)} holds "
                 f"names: of a frame x, x.columns.get_indexer({said(names)}) gives their numbers."
             )
-        self.which = [check_integer(c, "Columns(which)", -math.inf) for c in listed]
+        self.which = tuple(check_integer(c, "Columns(which)", -math.inf) for c in listed)
         if not self.which:
             raise ValueError("Columns(which) must name at least one column, but it is empty.")
         self._S: Any = None
@@ -54,10 +54,10 @@ class Columns(Layer):
         """
         if not all(-n_features <= c < n_features for c in self.which):
             raise ShapeError(
-                f"{self} takes the columns {self.which}, but its inputs have {n_features}: columns "
-                f"are counted from 0 to {n_features - 1}."
+                f"{self} takes the columns {[*self.which]}, but its inputs have {n_features}: "
+                f"columns are counted from 0 to {n_features - 1}."
             )
-        return np.arange(n_features)[self.which]
+        return np.arange(n_features)[[*self.which]]
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes S."""

@@ -106,16 +106,17 @@ class PReLU(Activation):
         super().__init__(name)
         self.keep_chosen("alpha", alpha_initializer, alpha_regularizer, alpha_constraint)
         axes = check_list(shared_axes, "PReLU(shared_axes)")
-        self.shared_axes = [check_integer(axis, "PReLU(shared_axes)") for axis in axes] or None
+        self.shared_axes = tuple(check_integer(a, "PReLU(shared_axes)") for a in axes) or None
 
     def make_parameters(self, input_shape: Shape) -> None:
         """Makes α for samples of that shape."""
         self.Z = self.A = None
         # no weight decay, as in the paper: decay would push the layer towards a plain ReLU
-        shared = set(self.shared_axes or ())
+        shared_axes = self.shared_axes or ()
+        shared = set(shared_axes)
         if shared and max(shared) > len(input_shape):
             raise ShapeError(
-                f"{self} shares an alpha along the axes {self.shared_axes}, but samples have the "
+                f"{self} shares an alpha along the axes {[*shared_axes]}, but samples have the "
                 f"shape {tuple(input_shape)}, whose axes are 1 to {len(input_shape)}."
             )
         shape = tuple(1 if k in shared else n for k, n in enumerate(input_shape, 1))

@@ -157,7 +157,7 @@ class AUC(Ranking):
         self.curve = check_choice(curve, "AUC(curve)", CURVES)
         if label_weights is not None:
             label_weights = check_list(label_weights, "AUC(label_weights)")
-            label_weights = [check_number(v, "AUC(label_weights)") for v in label_weights]
+            label_weights = tuple(check_number(v, "AUC(label_weights)") for v in label_weights)
             if not any(label_weights):
                 raise ValueError("AUC(label_weights) must hold a number above 0.")
         self.label_weights = label_weights

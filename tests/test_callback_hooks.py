@@ -112,3 +112,30 @@ def test_a_training_inside_another_leaves_the_outer_one_as_it_was():
 
     fit(told, LambdaCallback(on_train_begin=inner))
     assert seen == ["refused"]
+
+
+def test_what_is_set_when_an_evaluation_begins_counts_in_it():
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(64, 6)), rng.integers(0, 2, (64, 1))
+    loss = bp.losses.BinaryCrossentropy
+
+    def model_with(smoothing, threshold):
+        model = bp.Sequential([bp.Input(6), Dense(1), bp.layers.Sigmoid()], seed=1)
+        metric = bp.metrics.BinaryAccuracy(threshold=threshold)
+        model.compile("sgd", loss(label_smoothing=smoothing), metrics=[metric])
+        return model
+
+    def plain(logs):
+        model.loss.label_smoothing, model.metrics[0].threshold = 0.0, 0.3
+
+    def smoothed(logs):
+        model.loss.label_smoothing, model.metrics[0].threshold = 0.2, 0.5
+
+    told = LambdaCallback(on_test_begin=plain, on_test_end=smoothed)
+    model, made, other = model_with(0.2, 0.5), model_with(0.0, 0.3), model_with(0.2, 0.5)
+    assert model.evaluate(*data, callbacks=[told]) == made.evaluate(*data)
+    assert model.evaluate(*data) == other.evaluate(*data) != made.evaluate(*data)
+    seen = model.fit(*data, verbose=0, validation_data=data, callbacks=[told]).history
+    made.set_weights(model.get_weights())
+    assert [seen["val_loss"][-1], seen["val_binary_accuracy"][-1]] == made.evaluate(*data)
+    assert seen["loss"] == other.fit(*data, verbose=0).history["loss"]

@@ -139,3 +139,15 @@ def test_what_is_set_when_an_evaluation_begins_counts_in_it():
     made.set_weights(model.get_weights())
     assert [seen["val_loss"][-1], seen["val_binary_accuracy"][-1]] == made.evaluate(*data)
     assert seen["loss"] == other.fit(*data, verbose=0).history["loss"]
+
+
+@pytest.mark.parametrize("hook", ["on_test_batch_begin", "on_test_batch_end"])
+def test_a_hook_that_is_added_when_an_evaluation_begins_is_called_in_it(hook):
+    seen = []
+    callback = LambdaCallback(
+        on_test_begin=lambda logs: setattr(callback, hook, lambda *_: seen.append(hook))
+    )
+    model = bp.Sequential([Dense(1)])
+    model.compile("sgd", "mse")
+    model.evaluate(X, X[:, :1], 2, verbose=0, callbacks=[callback])
+    assert seen == [hook] * 2

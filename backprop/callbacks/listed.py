@@ -63,7 +63,7 @@ class CallbackList(Settings):
         """Calls callbacks that only write from now on, or leaves that to another worker."""
         kept = [each for each in self.everyone if really or not each.writes]
         vars(self)["callbacks"] = FixedList(kept, "make another list of them")  # past the check
-        self._listeners.clear()
+        self.forget()
 
     def overriding(self, hook: str) -> list[Callback]:
         """Those callbacks that override that hook."""

@@ -63,11 +63,12 @@ class Evaluator:
         Warns once if all is padding, where the batches have a ``name`` to be called by.
         """
         model = self.model
-        before = callbacks.overriding("on_test_batch_begin") if callbacks else []
-        after = callbacks.overriding("on_test_batch_end") if callbacks else []
         if callbacks:
             callbacks.call("on_test_begin", {})
-        loss, metrics = self._copies()  # with what was set of them there
+        # with what was set of them there
+        before = callbacks.overriding("on_test_batch_begin") if callbacks else []
+        after = callbacks.overriding("on_test_batch_end") if callbacks else []
+        loss, metrics = self._copies()
         penalty = model.penalty()
         total, seen = 0.0, 0
         for batch, (X, y, weight, given) in enumerate(batches):

@@ -151,3 +151,17 @@ def test_a_hook_that_is_added_when_an_evaluation_begins_is_called_in_it(hook):
     model.compile("sgd", "mse")
     model.evaluate(X, X[:, :1], 2, verbose=0, callbacks=[callback])
     assert seen == [hook] * 2
+
+
+def test_a_hook_that_is_added_after_an_epoch_is_called_after_the_next_ones():
+    callback, seen = LambdaCallback(), []
+
+    def add(epoch, logs):
+        if epoch == 0:
+            callback.on_epoch_end = lambda epoch, logs: seen.append(epoch)
+
+    model = bp.Sequential([Dense(1)])
+    model.compile("sgd", "mse")
+    told = [callback, LambdaCallback(on_epoch_end=add)]
+    model.fit(X, X[:, :1], epochs=3, verbose=0, callbacks=told)
+    assert seen == [1, 2]

@@ -113,6 +113,27 @@ def test_the_second_direction_of_a_copied_one_begins_with_weights_of_its_own():
     both = sequences(Bidirectional(model.layers[0].copy())).layers[0]
     np.testing.assert_array_equal(both.layer.W, model.layers[0].W)
     assert (both.backward_layer.W != both.layer.W).any()
+
+    class Last(Block):
+        return_sequences = False
+
+        def __init__(self, go_backwards=False):
+            super().__init__()
+            self.go_backwards, self.dense = go_backwards, self.adopt(Dense(3))
+
+        def make_parameters(self, input_shape):
+            self.build_child(self.dense, input_shape)
+
+        def output_shape(self, input_shape):
+            return (3,)
+
+        def forward(self, X, training=False, mask=None):
+            return self.dense.forward(X, training)[:, -1]
+
+    own = sequences(Last()).layers[0]
+    both = sequences(Bidirectional(own.copy())).layers[0]
+    np.testing.assert_array_equal(both.layer.dense.W, own.dense.W)
+    assert (both.backward_layer.dense.W != own.dense.W).any()
     frozen = sequences(Bidirectional(model.layers[0].copy(trainable=False))).layers[0]
     assert not any(p.trainable for p in frozen.layer.parameters)
     assert all(p.trainable for p in frozen.backward_layer.parameters)  # they are no weights of it

@@ -514,5 +514,6 @@ def test_a_loss_whose_model_is_gone_is_free_again():
     loss = SparseCategoricalCrossentropy()
     model = bp.Sequential([Dense(3), Softmax()])
     model.compile("sgd", loss)
+    model._own = model  # so that it stays until such circles are looked for
     del model
     loss.values = lambda prediction, target: np.ones(len(target))
